@@ -1,0 +1,213 @@
+"""The scikit-learn style face of textlora."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import NotFittedError
+
+from textlora.config import DEFAULT_MODEL, RunConfig
+from textlora.errors import ConfigError
+from textlora.recipes import load_recipe
+
+if TYPE_CHECKING:
+    from textlora.data.loading import Parts
+    from textlora.inference.predictor import Predictor
+
+
+class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A text classifier, tuned by LoRA.
+
+    Works wherever scikit-learn takes an estimator: `clone`, `cross_val_score`,
+    `GridSearchCV`, `Pipeline`.
+
+    Args:
+        model: Hub id, local folder, or "bundled".
+        recipe: name of a shipped recipe, or a YAML file.
+        num_train_epochs: passes over the training rows; None: the recipe's.
+        learning_rate: peak learning rate; None: the recipe's.
+        per_device_train_batch_size: rows in a step; None: the recipe's.
+        r: rank of the adapter; None: the recipe's.
+        lora_alpha: scale of the adapter; None: the recipe's.
+        target_modules: which modules get an adapter; None: the recipe's.
+        max_length: tokens a text may have; None: the recipe's.
+        pooling: "cls" or "mean"; None: the recipe's.
+        validation_size: share or number of rows held out to choose the best epoch.
+        random_state: seed.
+        settings: any further setting, as {"section.key": value}.
+        verbose: whether progress is shown.
+
+    Attributes:
+        classes_: the labels as given, in the order of `predict_proba`'s columns.
+        config_: every setting of the fit.
+        history_: the evaluations during training.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        recipe: str | None = None,
+        num_train_epochs: float | None = None,
+        learning_rate: float | None = None,
+        per_device_train_batch_size: int | None = None,
+        r: int | None = None,
+        lora_alpha: float | None = None,
+        target_modules: list[str] | None = None,
+        max_length: int | None = None,
+        pooling: str | None = None,
+        validation_size: float = 0.1,
+        random_state: int | None = None,
+        settings: dict[str, Any] | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.model = model
+        self.recipe = recipe
+        self.num_train_epochs = num_train_epochs
+        self.learning_rate = learning_rate
+        self.per_device_train_batch_size = per_device_train_batch_size
+        self.r = r
+        self.lora_alpha = lora_alpha
+        self.target_modules = target_modules
+        self.max_length = max_length
+        self.pooling = pooling
+        self.validation_size = validation_size
+        self.random_state = random_state
+        self.settings = settings
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Sequence[str],  # noqa: N803 - scikit-learn's name
+        y: Sequence[Any],
+        *,
+        validation: tuple[Sequence[str], Sequence[Any]] | None = None,
+    ) -> TextClassifier:
+        """Train on texts and labels.
+
+        Args:
+            X: texts: a list, array or Series of strings.
+            y: a label a text: integers, strings, or lists of strings for multi-label.
+            validation: texts and labels to choose the best epoch on; else some are held out.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            DataError: texts or labels that cannot be used.
+        """
+        from rich.console import Console
+
+        from textlora.data.python import parts_from_python
+        from textlora.run import RunFolder
+        from textlora.training.job import train
+
+        config = self._config()
+        parts: Parts = parts_from_python(X, y, validation, config.data)
+        self._discard()
+        folder = RunFolder(Path(tempfile.mkdtemp(prefix="textlora-fit-")) / "run")
+        try:
+            run = train(config, folder, console=Console() if self.verbose else None, parts=parts)
+        except BaseException:
+            shutil.rmtree(folder.path.parent, ignore_errors=True)
+            raise
+        self._folder = folder.path
+        self._owned = folder.path.parent
+        self.config_ = config
+        self.history_ = run.history
+        self._predictor = run.predictor
+        self.classes_ = np.array(run.predictor.spec.label_values)
+        return self
+
+    def predict(self, X: Sequence[str]) -> np.ndarray[Any, Any]:  # noqa: N803
+        """Return a label a text; for multi-label a 0/1 matrix [texts, classes]."""
+        answers = self.predict_proba(X)
+        if self._fitted().spec.head.multi_label:
+            return (answers >= 0.5).astype(np.int64)
+        return np.asarray(self.classes_[answers.argmax(axis=1)])
+
+    def predict_proba(self, X: Sequence[str]) -> np.ndarray[Any, Any]:  # noqa: N803
+        """Return probabilities [texts, classes], columns as in `classes_`."""
+        return self._fitted().predict_proba([str(text) for text in X])
+
+    def save(self, folder: str | Path) -> None:
+        """Copy the run folder of the fit, with adapter, figures and report.
+
+        Raises:
+            RunError: the folder is in use.
+        """
+        from textlora.errors import storage_errors
+        from textlora.run import RunFolder
+
+        self._fitted()
+        target = RunFolder(Path(folder))
+        target.check_free()
+        with storage_errors(f"saving to {folder}"):
+            shutil.copytree(self._folder, folder, dirs_exist_ok=True)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> TextClassifier:
+        """Load a finished run, or an adapter folder.
+
+        Raises:
+            RunError: the run is missing or did not finish.
+            ModelError: the adapter is damaged.
+        """
+        from textlora.inference.predictor import Predictor
+        from textlora.run import RunFolder
+
+        predictor = Predictor.load(folder)
+        classifier = cls(model=predictor.spec.backbone.name_or_path)
+        saved = RunFolder(Path(folder)).config
+        if saved.is_file():
+            classifier.config_ = load_recipe(str(saved)).config()
+        classifier._predictor = predictor
+        classifier._folder = Path(folder)
+        classifier.classes_ = np.array(predictor.spec.label_values)
+        return classifier
+
+    def _config(self) -> RunConfig:
+        assignments: dict[str, dict[str, Any]] = {}
+        for key, value in (self.settings or {}).items():
+            section, dot, name = key.partition(".")
+            if not dot:
+                raise ConfigError(f"settings: '{key}' is no section.key.", "Write 'lora.r'.")
+            assignments.setdefault(section, {})[name] = value
+        named = {
+            "data": {"max_length": self.max_length, "validation_size": self.validation_size},
+            "model": {"name_or_path": self.model, "pooling": self.pooling},
+            "lora": {
+                "r": self.r,
+                "lora_alpha": self.lora_alpha,
+                "target_modules": self.target_modules,
+            },
+            "training": {
+                "num_train_epochs": self.num_train_epochs,
+                "learning_rate": self.learning_rate,
+                "per_device_train_batch_size": self.per_device_train_batch_size,
+                "seed": self.random_state,
+            },
+        }
+        for section, values in assignments.items():
+            named[section] = {**named.get(section, {}), **values}
+        return load_recipe(self.recipe).config(**named)
+
+    def _fitted(self) -> Predictor:
+        predictor: Predictor | None = getattr(self, "_predictor", None)
+        if predictor is None:
+            raise NotFittedError("This TextClassifier is not fitted yet: call fit or load first.")
+        return predictor
+
+    def _discard(self) -> None:
+        owned: Path | None = getattr(self, "_owned", None)
+        if owned is not None:
+            shutil.rmtree(owned, ignore_errors=True)
+
+    def __del__(self) -> None:
+        self._discard()

@@ -1,0 +1,287 @@
+"""Every setting of a run, typed, in one place; YAML mirrors it one to one.
+
+The field names are those of Hugging Face's `TrainingArguments` and PEFT's
+`LoraConfig` wherever these have one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from textlora.errors import ConfigError
+
+DEFAULT_MODEL = "distilbert-base-uncased"
+BUNDLED_MODEL = "bundled"
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, and no key that is not declared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SampleText(Section):
+    """A text that is shown with its prediction before and after training.
+
+    Without a label the text is shown without an expectation.
+    """
+
+    text: str = Field(min_length=1, description="The text.")
+    labels: list[str | int] = Field(
+        default_factory=list, description="The right label, under any of the names it may have."
+    )
+
+
+class DataConfig(Section):
+    """Where the texts come from and how they become token sequences."""
+
+    train: str | None = Field(None, description="File, saved folder or Hub dataset id to train on.")
+    validation: str | None = Field(None, description="Where the validation rows come from.")
+    test: str | None = Field(None, description="Where the test rows come from.")
+    train_split: str | None = Field(None, description="Split name inside a dataset, for training.")
+    validation_split: str | None = Field(None, description="Split name for validation.")
+    test_split: str | None = Field(None, description="Split name for the test part.")
+    dataset_config: str | None = Field(None, description="Configuration name of a Hub dataset.")
+    dataset_revision: str | None = Field(None, description="Commit, tag or branch of a Hub dataset.")
+    text_column: str | None = Field(None, description="Column with the texts; found by name if unset.")
+    label_column: str | None = Field(None, description="Column with the labels; found by name if unset.")
+    delimiter: str | None = Field(None, description="Field delimiter of a text table.")
+    encoding: str = Field("utf-8", description="Text encoding of the files.")
+    label_separator: str | None = Field(
+        None, description="Several labels in one cell, separated by this: multi-label."
+    )
+    label_names: list[str] | None = Field(
+        None, description="Names of the classes 0, 1, 2 … when the data holds integers."
+    )
+    validation_size: float = Field(
+        0.1, ge=0, description="Share (below 1) or number of rows split off for validation."
+    )
+    test_size: float = Field(
+        0.1, ge=0, description="Share (below 1) or number of rows split off for testing."
+    )
+    subset: int | None = Field(None, ge=1, description="Train on this many rows, drawn at random.")
+    subset_eval: int | None = Field(
+        None, ge=1, description="Validate and test on at most this many rows, drawn at random."
+    )
+    strip_html: bool = Field(False, description="Remove HTML tags and entities.")
+    on_bad_rows: Literal["error", "skip"] = Field(
+        "error", description="Stop at a bad row, or set it aside in rejected.csv."
+    )
+    max_length: int | None = Field(
+        None, ge=4, description="Tokens a text may have; unset: what the model takes, at most 512."
+    )
+    truncation_side: Literal["left", "right"] = Field(
+        "right", description="The end at which a long text loses tokens."
+    )
+    sample_texts: list[SampleText] = Field(
+        default_factory=list,
+        description="Texts shown before and after training; unset: five validation rows.",
+    )
+    seed: int = Field(42, ge=0, description="Seed of the split and of the subset.")
+
+
+class ModelConfig(Section):
+    """The pretrained encoder and the classification head on it."""
+
+    name_or_path: str = Field(DEFAULT_MODEL, description="Hub id, local folder, or 'bundled'.")
+    revision: str | None = Field(None, description="Commit, tag or branch on the Hub.")
+    head: Literal["auto", "mlp", "linear"] = Field(
+        "auto",
+        description="auto: the architecture's own ([CLS]), mlp when pooling is mean; "
+        "mlp: dense, ReLU, dropout, linear; linear: one linear layer.",
+    )
+    pooling: Literal["cls", "mean"] = Field(
+        "cls", description="What the head sees of the last hidden states."
+    )
+    loss: Literal["auto", "cross_entropy", "bce"] = Field(
+        "auto",
+        description="bce with two classes and a linear or mlp head: ONE output unit; "
+        "auto: cross_entropy, or bce for multi-label data.",
+    )
+
+
+class LoraSettings(Section):
+    """The adapter, in PEFT's vocabulary."""
+
+    r: int = Field(8, ge=1, description="Rank of the update matrices.")
+    lora_alpha: float = Field(16, gt=0, description="Scale: the update is multiplied by alpha / r.")
+    lora_dropout: float = Field(0.05, ge=0, lt=1, description="Dropout on the adapters' input.")
+    bias: Literal["none", "all", "lora_only"] = Field("none", description="Which biases to train.")
+    target_modules: list[str] = Field(
+        default_factory=lambda: ["q", "v"],
+        min_length=1,
+        description="q, k, v, out, ffn, head, or names of the model's own modules.",
+    )
+    layers: list[int] | str | None = Field(
+        None, description="Layers with adapters: [4, 5], '4-5', 'top:2'; unset: all."
+    )
+    modules_to_save: list[str] = Field(
+        default_factory=list, description="Further modules to train in full and save."
+    )
+    use_rslora: bool = Field(False, description="Scale by alpha / sqrt(r).")
+    use_dora: bool = Field(False, description="Weight-decomposed LoRA (DoRA).")
+    init_lora_weights: bool | str = Field(
+        True, description="true, false, gaussian, pissa, pissa_niter_N, olora, orthogonal, eva …"
+    )
+
+
+class TrainingConfig(Section):
+    """The optimisation, in `transformers.TrainingArguments`' vocabulary."""
+
+    num_train_epochs: float = Field(3, gt=0, description="Passes over the training rows.")
+    max_steps: int = Field(-1, ge=-1, description="Stop after this many steps; -1: by epochs.")
+    per_device_train_batch_size: int = Field(16, ge=1, description="Rows in a training step.")
+    per_device_eval_batch_size: int = Field(32, ge=1, description="Rows in an evaluation step.")
+    gradient_accumulation_steps: int = Field(1, ge=1, description="Steps summed before an update.")
+    learning_rate: float = Field(5e-4, gt=0, description="Peak learning rate.")
+    weight_decay: float = Field(0.01, ge=0, description="Weight decay.")
+    optim: Literal["adamw", "adam"] = Field(
+        "adamw", description="adamw: decoupled weight decay; adam: L2 penalty in the gradient."
+    )
+    lr_scheduler_type: Literal[
+        "linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"
+    ] = Field("linear", description="Course of the learning rate.")
+    warmup_ratio: float = Field(0.0, ge=0, lt=1, description="Share of the steps spent warming up.")
+    max_grad_norm: float = Field(1.0, ge=0, description="Clip gradients to this norm; 0: off.")
+    mixed_precision: Literal["no", "fp16", "bf16"] = Field("no", description="Autocast type.")
+    eval_strategy: Literal["epoch", "steps"] = Field(
+        "epoch", description="When to evaluate and save a checkpoint."
+    )
+    eval_steps: int = Field(500, ge=1, description="Steps between evaluations, if by steps.")
+    logging_steps: int = Field(10, ge=1, description="Steps between logged training losses.")
+    metric_for_best_model: Literal["accuracy", "f1", "loss", "mcc"] = Field(
+        "accuracy", description="Validation metric that chooses the best checkpoint."
+    )
+    early_stopping_patience: int | None = Field(
+        None, ge=1, description="Stop after this many evaluations without improvement."
+    )
+    save_total_limit: int = Field(2, ge=1, description="Checkpoints kept beside the best.")
+    seed: int = Field(42, ge=0, description="Seed of weights, shuffling and dropout.")
+    report_to: list[Literal["tensorboard", "wandb", "mlflow"]] = Field(
+        default_factory=list, description="Trackers to log to."
+    )
+
+
+class RunConfig(Section):
+    """All settings of a run.
+
+    The saved form (`config.yaml` in the run folder) can be handed to
+    `textlora train --recipe config.yaml` and reruns to the same result.
+    """
+
+    recipe: str | None = Field(None, description="The recipe the settings started from.")
+    data: DataConfig = Field(default_factory=DataConfig)
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    lora: LoraSettings = Field(default_factory=LoraSettings)
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+
+    @model_validator(mode="after")
+    def _check_combinations(self) -> RunConfig:
+        if self.model.head == "auto" and self.model.pooling == "cls" and self.model.loss == "bce":
+            raise ValueError(
+                "model.loss=bce needs model.head=linear or mlp "
+                "(the architectures' own heads have one unit a class)"
+            )
+        return self
+
+    def to_yaml(self) -> str:
+        """Return the settings as YAML that `load_config` reads back unchanged."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def build_config(values: dict[str, Any], *, origin: str) -> RunConfig:
+    """Validate nested plain values into a `RunConfig`.
+
+    Args:
+        values: sections and their settings.
+        origin: where the values come from, for messages.
+
+    Raises:
+        ConfigError: an unknown key or a value of the wrong type; the message
+            names the nearest valid key.
+    """
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(*_explain(error, origin)) from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that must hold a mapping.
+
+    Raises:
+        ConfigError: the file is missing, no YAML, or no mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}.", "Give the path of a YAML file.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{place}: this is not valid YAML.", "Mend the file.") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: a mapping of sections is expected.", "See: textlora recipes show")
+    return values
+
+
+def set_value(values: dict[str, Any], assignment: str) -> None:
+    """Apply one `section.key=value` of the command line to nested values, in place.
+
+    The value is read as YAML, so `true`, `3`, `1e-3`, `[q, v]` and `null` mean what they say.
+
+    Raises:
+        ConfigError: the assignment has no `=`, or names an unknown key.
+    """
+    key, equals, raw = assignment.partition("=")
+    key = key.strip()
+    if not equals:
+        raise ConfigError(
+            f"--set {assignment}: a value is missing.", "Write --set section.key=value."
+        )
+    if key not in valid_keys():
+        raise ConfigError(f"--set {key}: there is no such setting.", _nearest(key))
+    section, name = key.split(".", 1)
+    try:
+        value = yaml.safe_load(raw)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {key}: '{raw}' cannot be read.", "Quote the value.") from None
+    values.setdefault(section, {})[name] = value
+
+
+def valid_keys() -> list[str]:
+    """Return every setting as `section.key`, in the order of their declaration."""
+    return [
+        f"{section}.{name}"
+        for section, field in RunConfig.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+        for name in field.annotation.model_fields
+    ]
+
+
+def _nearest(key: str) -> str:
+    keys = valid_keys()
+    by_name = [known for known in keys if known.split(".")[1] == key.rsplit(".", 1)[-1]]
+    close = by_name or difflib.get_close_matches(key, keys, n=1, cutoff=0.0)
+    return f"Did you mean {close[0]}?"
+
+
+def _explain(error: ValidationError, origin: str) -> tuple[str, str]:
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    key = ".".join(place[:2])
+    if first["type"] == "extra_forbidden":
+        return f"{origin}: there is no setting '{key}'.", _nearest(key)
+    if not place:
+        return f"{origin}: {first['msg'].removeprefix('Value error, ')}.", ""
+    remedy = f"Give {key} another value."
+    if key in valid_keys():
+        section, name = key.split(".")
+        field = RunConfig.model_fields[section].annotation.model_fields[name]  # type: ignore[union-attr]
+        remedy = f"{key}: {field.description}"
+    return f"{origin}: {key} = {first['input']!r} is not valid ({first['msg']}).", remedy

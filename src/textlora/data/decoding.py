@@ -1,0 +1,120 @@
+"""Bytes of a file to text, with a message for bytes that do not decode."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+from textlora.errors import DataError
+
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_SAMPLE = 4_096
+
+
+def read_bytes(path: Path, source: str) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        DataError: it cannot be read, or is empty.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise unreadable(error, source) from None
+    if not content.removeprefix(codecs.BOM_UTF8).strip():
+        raise DataError(
+            "the file is empty.", source=source, remedy="Give a file with a header and rows."
+        )
+    return content
+
+
+def unreadable(error: Exception, source: str) -> DataError:
+    """Return the error for a file or folder that the system will not hand out."""
+    return DataError(
+        f"it cannot be read ({getattr(error, 'strerror', None) or error}).",
+        source=source,
+        remedy="Check the permissions of the file and of the folders above it.",
+    )
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error of another library says, short enough for a message."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def read_text(path: Path, source: str, encoding: str, *, tolerant: bool) -> str:
+    """Return a file's text.
+
+    Args:
+        path: the file.
+        source: its name, for messages.
+        encoding: how to decode it; a byte order mark of UTF-8 is taken away.
+        tolerant: keep bytes that do not decode as lone surrogates, so that only
+            the rows that hold them are lost.
+
+    Raises:
+        DataError: the file cannot be read, is empty, or is not in this encoding;
+            the message names the line, the byte and the likely encoding.
+    """
+    content = read_bytes(path, source)
+    try:
+        codec = codecs.lookup(encoding).name
+    except LookupError:
+        raise DataError(
+            f"there is no encoding called '{encoding}'.",
+            source=source,
+            remedy="Usual ones are utf-8, cp1252, latin-1 and utf-16.",
+        ) from None
+    if codec == "utf-8":
+        codec = "utf-8-sig"
+        _refuse_utf16(content, source)
+    try:
+        return content.decode(codec)
+    except UnicodeDecodeError as error:
+        if tolerant and not codec.startswith(("utf-16", "utf-32")):
+            return content.decode(codec, "surrogateescape")
+        raise _undecodable(content, error, source, encoding) from None
+
+
+def _refuse_utf16(content: bytes, source: str) -> None:
+    sample = content[:_SAMPLE]
+    marked = sample.startswith(_UTF16_MARKS)
+    # Latin letters in UTF-16 have a zero in every other byte; a stray NUL is a bad row.
+    if marked or sample.count(0) * 3 > len(sample):
+        raise DataError(
+            "the file is not UTF-8 but looks like UTF-16.",
+            source=source,
+            line=1,
+            remedy=f"Give its encoding: --set data.encoding={_likely_utf16(sample)}.",
+        )
+
+
+def _likely_utf16(sample: bytes) -> str:
+    if sample.startswith(_UTF16_MARKS):
+        return "utf-16"
+    return "utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"
+
+
+def _undecodable(
+    content: bytes, error: UnicodeDecodeError, source: str, encoding: str
+) -> DataError:
+    # utf-8-sig counts from behind the byte order mark.
+    offset = len(content) - len(error.object) + error.start
+    return DataError(
+        f"byte 0x{content[offset]:02X} (byte {offset + 1} of the file) is not valid {encoding}.",
+        source=source,
+        line=content.count(b"\n", 0, offset) + 1,
+        remedy=f"The file looks like {_likely(content)}: give --set data.encoding="
+        f"{_likely(content)}, or set such rows aside with --on-bad-rows skip.",
+    )
+
+
+def _likely(content: bytes) -> str:
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return "latin-1"

@@ -1,0 +1,10 @@
+"""How good a classifier is, and the report that says so.
+
+    metrics   the figures, by scikit-learn and scipy
+    records   what is shown beside them: epochs, sentences, errors, parts
+    plots     figures as SVG files
+    console   the same as tables in the terminal
+    report    one self-contained HTML page
+
+Nothing here knows of torch: figures are made from arrays.
+"""

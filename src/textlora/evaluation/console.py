@@ -1,0 +1,91 @@
+"""Figures, epochs and sentences as tables in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from textlora.evaluation.metrics import ClassificationMetrics
+from textlora.evaluation.records import BeforeAfter, EpochRecord
+from textlora.evaluation.wording import count, decimal, epoch_number, interval, percent
+
+
+def metrics_table(metrics: ClassificationMetrics, title: str | None = None) -> Group:
+    """Return the figures: the overall ones as a line, below a table with one row a class.
+
+    Args:
+        metrics: the figures of one part.
+        title: what stands above the table.
+    """
+    table = _table("Class", "Precision", "Recall", "F1", "Rows", title=title)
+    for entry in metrics.per_class:
+        shares = (percent(value) for value in (entry.precision, entry.recall, entry.f1))
+        table.add_row(escape(entry.name), *shares, count(entry.support))
+    macro = (metrics.macro_precision, metrics.macro_recall, metrics.macro_f1)
+    table.add_section()
+    table.add_row("macro", *map(percent, macro), count(metrics.rows), style="bold")
+    return Group(table, Text(_overall(metrics)))
+
+
+def epochs_table(history: Sequence[EpochRecord]) -> Table:
+    """Return the evaluations during training; the kept checkpoint is bold."""
+    table = _table("Epoch", "Training loss", "Validation loss", "Accuracy", "F1")
+    for record in history:
+        table.add_row(
+            epoch_number(record.epoch) + (" *" if record.best else ""),
+            decimal(record.training_loss, 4),
+            decimal(record.validation_loss, 4),
+            decimal(record.accuracy, 4),
+            decimal(record.f1, 4),
+            style="bold" if record.best else None,
+        )
+    if any(record.best for record in history):
+        table.caption = "* kept"
+        table.caption_justify = "left"
+    return table
+
+
+def before_after_table(items: Sequence[BeforeAfter]) -> Table:
+    """Return what sentences were taken for before and after the training."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name, ratio in (("Text", 3), ("Before", 1), ("After", 1)):
+        table.add_column(name, ratio=ratio, overflow="fold")
+    for item in items:
+        table.add_row(
+            escape(item.text),
+            _answer(item.before_label, item.before_probability, item.expected),
+            _answer(item.after_label, item.after_probability, item.expected),
+        )
+    return table
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(
+        title=None if title is None else escape(title), title_justify="left", header_style="dim"
+    )
+    for number, column in enumerate(columns):
+        table.add_column(
+            column, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold"
+        )
+    return table
+
+
+def _overall(metrics: ClassificationMetrics) -> str:
+    figures = [
+        f"accuracy {percent(metrics.accuracy)} ({interval(metrics)})",
+        f"MCC {decimal(metrics.mcc)}",
+        f"ROC-AUC {decimal(metrics.roc_auc)}",
+        f"log loss {decimal(metrics.log_loss)}",
+    ]
+    if metrics.micro_f1 is not None:
+        figures.insert(1, f"micro F1 {percent(metrics.micro_f1)}")
+    return ", ".join(figures)
+
+
+def _answer(label: str, probability: float, expected: str | None) -> str:
+    mark = "" if expected is None else " [green]✓[/]" if label == expected else " [red]✗[/]"
+    return f"{escape(label)} {percent(probability)}{mark}"

@@ -1,0 +1,235 @@
+"""The figures of a classifier, computed by scikit-learn and scipy.
+
+`evaluate.load` would fetch its metrics from the Hub at run time; these are the
+same numbers, offline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from textlora.evaluation import scores
+from textlora.evaluation.scores import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval.
+
+    Args:
+        low: lower bound.
+        high: upper bound.
+        level: share of such intervals that hold the true value.
+    """
+
+    low: float
+    high: float
+    level: float = 0.95
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """Figures of one class against all others; `support` counts its true rows."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class ClassificationMetrics:
+    """The figures of one part of the data.
+
+    Args:
+        rows: number of texts.
+        labels: class names, in the order of the probabilities' columns.
+        multi_label: whether a text may have any number of the labels.
+        accuracy: share of texts right; multi-label: with every label right.
+        accuracy_interval: Wilson's interval of the accuracy.
+        per_class: one entry a label.
+        macro_precision: unweighted mean over the classes that occur among the
+            true or the predicted ones (scikit-learn's default); multi-label: over all.
+        macro_recall: likewise.
+        macro_f1: likewise.
+        mcc: Matthews' correlation coefficient; multi-label: mean over the labels.
+        roc_auc: area under the ROC curve of the second of two classes, else the
+            one-versus-rest macro mean; None where a class has no row, or all rows.
+        log_loss: mean cross-entropy in nats; multi-label: of each label of each text.
+        confusion_matrix: counts, rows true and columns predicted; None if multi-label.
+        micro_f1: F1 over all labels of all texts at once; None unless multi-label.
+    """
+
+    rows: int
+    labels: tuple[str, ...]
+    multi_label: bool
+    accuracy: float
+    accuracy_interval: Interval
+    per_class: tuple[ClassMetrics, ...]
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
+    mcc: float
+    roc_auc: float | None
+    log_loss: float
+    confusion_matrix: tuple[tuple[int, ...], ...] | None = None
+    micro_f1: float | None = None
+
+    @property
+    def correct(self) -> int:
+        """Number of texts right."""
+        return round(self.accuracy * self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain values that JSON can hold."""
+        values = asdict(self)
+        values["labels"] = list(self.labels)
+        values["per_class"] = list(values["per_class"])
+        if self.confusion_matrix is not None:
+            values["confusion_matrix"] = [list(row) for row in self.confusion_matrix]
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ClassificationMetrics:
+        """Rebuild the figures from `to_dict`'s values, also after a trip through JSON.
+
+        Raises:
+            TypeError: a figure is missing, or there is one too many.
+        """
+        matrix = values["confusion_matrix"]
+        return cls(
+            **{
+                **values,
+                "labels": tuple(values["labels"]),
+                "accuracy_interval": Interval(**values["accuracy_interval"]),
+                "per_class": tuple(ClassMetrics(**entry) for entry in values["per_class"]),
+                "confusion_matrix": None if matrix is None else tuple(map(tuple, matrix)),
+            }
+        )
+
+
+def classification_metrics(
+    targets: npt.ArrayLike,
+    probabilities: npt.ArrayLike,
+    label_names: Sequence[str],
+    *,
+    multi_label: bool = False,
+    threshold: float = 0.5,
+) -> ClassificationMetrics:
+    """Compare predicted probabilities with the truth.
+
+    Args:
+        targets: class numbers, int `[n]`; multi-label: 0 or 1, int `[n, k]`.
+        probabilities: float `[n, k]`; rows sum to 1 unless multi-label.
+        label_names: the k class names; not every class needs to have rows.
+        multi_label: whether a text may have any number of the labels.
+        threshold: multi-label only: the probability from which a label is predicted.
+
+    Returns:
+        The figures.
+
+    Raises:
+        ValueError: shapes or values that do not fit together.
+    """
+    truth, probable = _checked(targets, probabilities, label_names, multi_label)
+    predicted = predicted_labels(probable, multi_label, threshold)
+    rows, correct = len(truth), scores.correct(truth, predicted)
+    precision, recall, f1 = scores.macro(truth, predicted)
+    return ClassificationMetrics(
+        rows=rows,
+        labels=tuple(label_names),
+        multi_label=multi_label,
+        accuracy=correct / rows,
+        accuracy_interval=wilson_interval(correct, rows),
+        per_class=_per_class(truth, predicted, label_names),
+        macro_precision=precision,
+        macro_recall=recall,
+        macro_f1=f1,
+        mcc=scores.mcc(truth, predicted),
+        roc_auc=scores.roc_auc(truth, probable),
+        log_loss=scores.log_loss(truth, probable),
+        confusion_matrix=(
+            None if multi_label else scores.confusion(truth, predicted, len(label_names))
+        ),
+        micro_f1=scores.micro_f1(truth, predicted) if multi_label else None,
+    )
+
+
+def predicted_labels(
+    probabilities: npt.ArrayLike, multi_label: bool = False, threshold: float = 0.5
+) -> IntArray:
+    """Decide by probabilities.
+
+    Args:
+        probabilities: float `[n, k]`.
+        multi_label: whether a text may have any number of the labels.
+        threshold: multi-label only: the probability from which a label is predicted.
+
+    Returns:
+        The most probable class, int `[n]` (the first of equals); multi-label: 0 or 1,
+        int `[n, k]`.
+    """
+    probable = np.asarray(probabilities)
+    chosen = probable >= threshold if multi_label else probable.argmax(axis=1)
+    return np.asarray(chosen, dtype=np.int64)
+
+
+def wilson_interval(correct: int, rows: int, level: float = 0.95) -> Interval:
+    """Return Wilson's score interval of a share.
+
+    Source: E. B. Wilson, Probable inference, the law of succession, and
+    statistical inference, JASA 22 (1927); through `scipy.stats.binomtest`.
+
+    Args:
+        correct: number of successes.
+        rows: number of trials, at least 1.
+        level: confidence level.
+    """
+    from scipy.stats import binomtest
+
+    bounds = binomtest(correct, rows).proportion_ci(confidence_level=level, method="wilson")
+    return Interval(float(bounds.low), float(bounds.high), level)
+
+
+def _checked(
+    targets: npt.ArrayLike,
+    probabilities: npt.ArrayLike,
+    label_names: Sequence[str],
+    multi_label: bool,
+) -> tuple[IntArray, FloatArray]:
+    truth = np.asarray(targets).astype(np.int64)
+    probable = np.asarray(probabilities).astype(np.float64)
+    classes = len(label_names)
+    if probable.ndim != 2 or probable.shape[1] != classes or not len(probable):
+        raise ValueError(f"probabilities of shape [n, {classes}] expected, not {probable.shape}")
+    expected = probable.shape if multi_label else probable.shape[:1]
+    if truth.shape != expected:
+        raise ValueError(f"targets of shape {expected} expected, not {truth.shape}")
+    if truth.min() < 0 or truth.max() > (1 if multi_label else classes - 1):
+        raise ValueError("a target is no class number")
+    if not np.isfinite(probable).all() or probable.min() < 0 or probable.max() > 1 + 1e-6:
+        raise ValueError("a probability is not between 0 and 1")
+    if multi_label:
+        return truth, probable
+    sums = probable.sum(axis=1, keepdims=True)
+    if np.abs(sums - 1).max() > 1e-2:
+        raise ValueError("the probabilities of a row do not sum to 1")
+    # half-precision softmax is off by up to 1e-3, which scikit-learn would warn about
+    return truth, probable / sums
+
+
+def _per_class(
+    truth: IntArray, predicted: IntArray, label_names: Sequence[str]
+) -> tuple[ClassMetrics, ...]:
+    return tuple(
+        ClassMetrics(name, *entry)
+        for name, entry in zip(
+            label_names, scores.each_class(truth, predicted, len(label_names)), strict=True
+        )
+    )

@@ -1,0 +1,154 @@
+"""The report: one HTML page that needs no network and no script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textlora.evaluation import report_view as view
+from textlora.evaluation import wording
+from textlora.evaluation.metrics import ClassificationMetrics
+from textlora.evaluation.records import BeforeAfter, EpochRecord, ErrorExample, PartSummary
+from textlora.evaluation.svg import inline_svg, page_rules
+from textlora.evaluation.theme import DARK_MEDIA, FONT_STACK, css_variables
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATE = "report.html.j2"
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything that the report shows; what is empty is left out of the page.
+
+    Args:
+        title: name of the run.
+        created: when, as an ISO string.
+        model: name of the pretrained encoder.
+        metrics: figures by part, at least one; "test" leads, else "validation".
+        recipe: name of the recipe that the run started from.
+        published: figures that the recipe's source reports, by name.
+        trainable_parameters: numbers that the training changed.
+        total_parameters: numbers in the whole model.
+        history: evaluations during training.
+        before_after: sentences, before and after the training.
+        errors: texts that the leading part gets wrong, the surest first.
+        parts: what the parts of the data hold.
+        max_length: tokens that are kept of a text.
+        truncated_share: share of the training texts that are longer.
+        plots: text of SVG files, by the names in `plots.TITLES`.
+        settings: the resolved settings, as YAML.
+        environment: versions and machine.
+        notes: warnings that belong beside the result.
+        unit: what a row is, in the plural ("reviews").
+    """
+
+    title: str
+    created: str
+    model: str
+    metrics: Mapping[str, ClassificationMetrics]
+    recipe: str | None = None
+    published: Mapping[str, Any] | None = None
+    trainable_parameters: int | None = None
+    total_parameters: int | None = None
+    history: Sequence[EpochRecord] = ()
+    before_after: Sequence[BeforeAfter] = ()
+    errors: Sequence[ErrorExample] = ()
+    parts: Sequence[PartSummary] = ()
+    max_length: int | None = None
+    truncated_share: float | None = None
+    plots: Mapping[str, str] = field(default_factory=dict)
+    settings: str = ""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    unit: str = "texts"
+
+    def __post_init__(self) -> None:
+        if not self.metrics:
+            raise ValueError("a report needs the figures of at least one part")
+
+    @property
+    def lead_part(self) -> str:
+        """The part that the headline is about."""
+        return next(part for part in ("test", "validation", *self.metrics) if part in self.metrics)
+
+    @property
+    def lead(self) -> ClassificationMetrics:
+        """The figures that the headline is about."""
+        return self.metrics[self.lead_part]
+
+
+def render_report(data: ReportData) -> str:
+    """Return the report as one HTML page.
+
+    Args:
+        data: what to show. All texts in it are escaped; the plots are SVG and go
+            in as they are, with ids of their own.
+
+    Returns:
+        The page: no script, no reference to anything outside it.
+    """
+    return (
+        _environment()
+        .get_template(TEMPLATE)
+        .render(
+            data=data,
+            lead=data.lead,
+            part=data.lead_part,
+            scale=view.accuracy_scale(data.lead),
+            confusions=view.confusions(data.lead),
+            classes=view.class_names(data.lead, data.parts),
+            published=view.published_figures(data.published or {}),
+            truncation=view.truncation_in_words(data.max_length, data.truncated_share),
+            plots=_inlined_plots(data),
+        )
+    )
+
+
+def _inlined_plots(data: ReportData) -> dict[str, Any]:
+    plots = {}
+    for number, (name, svg) in enumerate(data.plots.items(), start=1):
+        description = view.plot_description(
+            name, data.lead, data.lead_part, data.history, data.max_length, data.truncated_share
+        )
+        plots[name] = {
+            "svg": inline_svg(svg, f"plot{number}", description),
+            "description": description,
+        }
+    return plots
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=view.printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=wording.percent,
+        decimal=wording.decimal,
+        count=wording.count,
+        duration=wording.duration,
+        epoch=wording.epoch_number,
+        excerpt=view.excerpt,
+        moment=view.moment,
+    )
+    environment.globals.update(
+        answered=wording.answered,
+        headline=wording.headline,
+        interval=wording.interval,
+        light=css_variables("light"),
+        dark=css_variables("dark"),
+        dark_media=DARK_MEDIA,
+        font_stack=FONT_STACK,
+        plot_rules=page_rules(),
+    )
+    return environment

@@ -1,0 +1,118 @@
+"""scikit-learn's scores on arrays, for single-label and multi-label truth alike.
+
+In every function `truth` and `predicted` are class numbers, int `[n]`, or for
+multi-label 0 and 1, int `[n, k]`; `probable` is float `[n, k]`. A score without
+any row to go by is 0, as `zero_division=0` has it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+
+def correct(truth: IntArray, predicted: IntArray) -> int:
+    """Return the number of rows right; multi-label: in every label."""
+    from sklearn.metrics import accuracy_score
+
+    return int(accuracy_score(truth, predicted, normalize=False))
+
+
+def each_class(
+    truth: IntArray, predicted: IntArray, classes: int
+) -> list[tuple[float, float, float, int]]:
+    """Return precision, recall, F1 and support of each class."""
+    members, guesses = one_hot(truth, classes), one_hot(predicted, classes)
+    return [
+        (*_binary(members[:, number], guesses[:, number]), int(members[:, number].sum()))
+        for number in range(classes)
+    ]
+
+
+def macro(truth: IntArray, predicted: IntArray) -> tuple[float, float, float]:
+    """Return macro precision, recall and F1.
+
+    Single-label: over the classes that are among the true or the predicted ones, which is
+    scikit-learn's default; multi-label: over all.
+    """
+    from sklearn.metrics import precision_recall_fscore_support
+
+    if truth.ndim == 2:
+        # not through scikit-learn's average: it takes a single column for a binary target
+        columns = [entry[:3] for entry in each_class(truth, predicted, truth.shape[1])]
+        precision, recall, f1 = np.mean(columns, axis=0)
+    else:
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            truth, predicted, average="macro", zero_division=0
+        )
+    return float(precision), float(recall), float(f1)
+
+
+def micro_f1(truth: IntArray, predicted: IntArray) -> float:
+    """Return the F1 over all labels of all texts at once."""
+    return _binary(truth.ravel() == 1, predicted.ravel() == 1)[2]
+
+
+def mcc(truth: IntArray, predicted: IntArray) -> float:
+    """Return Matthews' correlation coefficient; multi-label: its mean over the labels."""
+    from sklearn.metrics import matthews_corrcoef
+
+    if truth.ndim == 2:
+        return float(np.mean([mcc(*column) for column in zip(truth.T, predicted.T, strict=True)]))
+    if len(np.unique(truth)) == 1 or len(np.unique(predicted)) == 1:
+        return 0.0  # scikit-learn's value too, but it warns on the way
+    return float(matthews_corrcoef(truth, predicted))
+
+
+def roc_auc(truth: IntArray, probable: FloatArray) -> float | None:
+    """Return the area under the ROC curve; None where a class has no row, or all rows.
+
+    Of the second of two classes; otherwise the one-versus-rest macro mean.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    members = one_hot(truth, probable.shape[1])
+    if not (members.any(axis=0) & ~members.all(axis=0)).all():
+        return None
+    if truth.ndim == 1 and probable.shape[1] == 2:
+        return float(roc_auc_score(truth, probable[:, 1]))
+    return float(roc_auc_score(members, probable, average="macro"))
+
+
+def log_loss(truth: IntArray, probable: FloatArray) -> float:
+    """Return the mean cross-entropy in nats; multi-label: of each label of each text."""
+    from sklearn.metrics import log_loss as cross_entropy
+
+    if truth.ndim == 2:
+        return float(cross_entropy(truth.ravel(), probable.ravel().clip(0, 1), labels=[0, 1]))
+    return float(cross_entropy(truth, probable, labels=range(probable.shape[1])))
+
+
+def confusion(truth: IntArray, predicted: IntArray, classes: int) -> tuple[tuple[int, ...], ...]:
+    """Return counts, rows true and columns predicted, `[k][k]`."""
+    from sklearn.metrics import confusion_matrix
+
+    matrix = confusion_matrix(truth, predicted, labels=range(classes))
+    return tuple(tuple(int(count) for count in row) for row in matrix)
+
+
+def one_hot(targets: IntArray, classes: int) -> npt.NDArray[np.bool_]:
+    """Return which text has which label, bool `[n, k]`, from int `[n]` or `[n, k]`."""
+    if targets.ndim == 2:
+        return targets.astype(bool)
+    members: npt.NDArray[np.bool_] = targets[:, None] == np.arange(classes)
+    return members
+
+
+def _binary(
+    member: npt.NDArray[np.bool_], guess: npt.NDArray[np.bool_]
+) -> tuple[float, float, float]:
+    from sklearn.metrics import precision_recall_fscore_support
+
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        member, guess, average="binary", zero_division=0
+    )
+    return float(precision), float(recall), float(f1)

@@ -1,0 +1,64 @@
+"""How figures are put into words: the same in the terminal and in the report."""
+
+from __future__ import annotations
+
+from textlora.evaluation.metrics import ClassificationMetrics
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Return a share as a percentage: 0.872 is "87.2 %"; None is a dash."""
+    return "–" if share is None else f"{100 * share:.{digits}f} %"
+
+
+def decimal(value: float | None, digits: int = 3) -> str:
+    """Return a number with fixed digits; None is a dash."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def count(value: int | None) -> str:
+    """Return a whole number with thousands separated; None is a dash."""
+    return "–" if value is None else f"{value:,}"
+
+
+def epoch_number(epoch: float) -> str:
+    """Return an epoch without needless digits: 3.0 is "3", 0.5 is "0.5"."""
+    return f"{epoch:.2f}".rstrip("0").rstrip(".")
+
+
+def duration(seconds: float) -> str:
+    """Return a time span: "42 s", "3 min 05 s", "2 h 10 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def interval(metrics: ClassificationMetrics) -> str:
+    """Return the accuracy's interval: "95 % interval 86.1 to 88.2"."""
+    bounds = metrics.accuracy_interval
+    return f"{bounds.level:.0%} interval {100 * bounds.low:.1f} to {100 * bounds.high:.1f}".replace(
+        "%", " %", 1
+    )
+
+
+def headline(metrics: ClassificationMetrics, part: str, unit: str = "texts") -> str:
+    """Return the result in one sentence.
+
+    Args:
+        metrics: the figures of the part.
+        part: "test" or "validation".
+        unit: what a row is, in the plural.
+
+    Returns:
+        For example "87.2 % of 4,000 test reviews right (95 % interval 86.1 to 88.2)".
+    """
+    return f"{percent(metrics.accuracy)} of {answered(metrics, part, unit)} ({interval(metrics)})"
+
+
+def answered(metrics: ClassificationMetrics, part: str, unit: str = "texts") -> str:
+    """Return what the headline counts: "4,000 test reviews right"."""
+    right = "right in every label" if metrics.multi_label else "right"
+    return f"{count(metrics.rows)} {part} {unit} {right}"

@@ -1,0 +1,1 @@
+"""From texts to labels and probabilities with a tuned classifier."""

@@ -1,0 +1,57 @@
+"""A finished run on labelled rows it has not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from textlora.config import RunConfig
+from textlora.data.labels import LabelSet
+from textlora.data.loading import load_labelled
+from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
+from textlora.inference.predictor import Predictor
+from textlora.inference.scoring import progress_bar
+from textlora.recipes import load_recipe
+from textlora.run import RunFolder
+
+
+def evaluate_file(
+    run: Path, source: str, *, console: Console | None = None, **overrides: Any
+) -> ClassificationMetrics:
+    """Evaluate a run on a labelled source.
+
+    Args:
+        run: run folder, or adapter folder.
+        source: file, saved dataset or Hub dataset id.
+        console: where progress is shown; None for silence.
+        overrides: settings of section `data` that differ from the run's; None is no override.
+
+    Raises:
+        RunError: the run is missing or did not finish.
+        DataError: the source cannot be used, or has a label the run does not know.
+    """
+    predictor = Predictor.load(run)
+    spec = predictor.spec
+    # The predictor strips HTML itself; label names and splits are those of the training data.
+    settings = _run_config(run).data.model_copy(
+        update={
+            "strip_html": False,
+            "test_split": None,
+            **{name: value for name, value in overrides.items() if value is not None},
+        }
+    )
+    labels = LabelSet(spec.label_names, spec.head.multi_label, spec.label_values)
+    part = load_labelled(source, settings, labels)
+    with progress_bar(console, "evaluating", len(part)) as progress:
+        answers = predictor.predict_proba(part.table.texts, progress)
+    return classification_metrics(
+        part.targets, answers, spec.label_names, multi_label=spec.head.multi_label
+    )
+
+
+def _run_config(run: Path) -> RunConfig:
+    """Return the settings of a run, or the defaults for an adapter folder on its own."""
+    config = RunFolder(run).config
+    return load_recipe(str(config)).config() if config.is_file() else RunConfig()

@@ -1,0 +1,232 @@
+"""Classification heads: from a pooled hidden state to logits, loss and probabilities.
+
+A model whose head is `auto` on the [CLS] state is the architecture's own
+`…ForSequenceClassification`; every other combination is a `PooledClassifier`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import (
+    AutoModel,
+    AutoModelForSequenceClassification,
+    PretrainedConfig,
+    PreTrainedModel,
+)
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from textlora.config import ModelConfig
+from textlora.errors import ConfigError
+from textlora.model.architectures import architecture_of
+from textlora.model.backbones import Backbone
+
+HEAD_DROPOUT = 0.1
+Loss = Literal["cross_entropy", "bce"]
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """A head with every choice made.
+
+    Args:
+        kind: "auto" (the architecture's own), "mlp" or "linear".
+        pooling: "cls" or "mean".
+        loss: "cross_entropy" or "bce".
+        num_labels: classes.
+        multi_label: whether a text may have several labels.
+    """
+
+    kind: Literal["auto", "mlp", "linear"]
+    pooling: Literal["cls", "mean"]
+    loss: Loss
+    num_labels: int
+    multi_label: bool = False
+
+    @property
+    def num_units(self) -> int:
+        """Output units: one a class, or a single one for two classes with `bce`."""
+        return 1 if self.one_unit else self.num_labels
+
+    @property
+    def one_unit(self) -> bool:
+        """Whether two classes share one sigmoid unit."""
+        return self.loss == "bce" and not self.multi_label
+
+
+def resolve_head(config: ModelConfig, num_labels: int, multi_label: bool) -> HeadSpec:
+    """Make the choices that the settings leave open.
+
+    Raises:
+        ConfigError: the loss does not fit the labels.
+    """
+    kind = config.head
+    if kind == "auto" and config.pooling == "mean":
+        kind = "mlp"
+    loss: Loss = "bce" if multi_label else "cross_entropy"
+    if config.loss != "auto":
+        loss = config.loss
+    if multi_label and loss != "bce":
+        raise ConfigError(
+            "model.loss=cross_entropy does not fit multi-label data.", "Set model.loss=bce."
+        )
+    if loss == "bce" and not multi_label and num_labels != 2:
+        raise ConfigError(
+            f"model.loss=bce with one output unit takes two classes; the data has {num_labels}.",
+            "Set model.loss=cross_entropy.",
+        )
+    return HeadSpec(kind, config.pooling, loss, num_labels, multi_label)
+
+
+class PooledClassifier(nn.Module):
+    """An encoder, a pooling and a linear or two-layer head.
+
+    Args:
+        encoder: any encoder whose output has `last_hidden_state`.
+        head: which head, pooling and number of units.
+    """
+
+    def __init__(self, encoder: PreTrainedModel, head: HeadSpec) -> None:
+        super().__init__()
+        self.config = encoder.config
+        self.encoder = encoder
+        self.head_spec = head
+        size = encoder.config.hidden_size
+        self.pre_classifier = nn.Linear(size, size) if head.kind == "mlp" else None
+        self.dropout = nn.Dropout(HEAD_DROPOUT if head.kind == "mlp" else 0.0)
+        self.classifier = nn.Linear(size, head.num_units)
+        for layer in (self.pre_classifier, self.classifier):
+            if layer is not None:
+                nn.init.normal_(layer.weight, std=getattr(encoder.config, "initializer_range", 0.02))
+                nn.init.zeros_(layer.bias)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the encoder's token embeddings."""
+        return self.encoder.get_input_embeddings()  # type: ignore[no-any-return]
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        **_: Any,
+    ) -> SequenceClassifierOutput:
+        """Classify a padded batch.
+
+        Args:
+            input_ids: [batch, length].
+            attention_mask: [batch, length], 1 for tokens and 0 for padding; None for no padding.
+            inputs_embeds: [batch, length, hidden] in place of `input_ids`.
+
+        Returns:
+            `logits` [batch, units].
+        """
+        hidden = self.encoder(
+            input_ids=input_ids, attention_mask=attention_mask, inputs_embeds=inputs_embeds
+        ).last_hidden_state
+        return SequenceClassifierOutput(logits=self.classify(self.pool(hidden, attention_mask)))
+
+    def pool(self, hidden: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """Return [batch, hidden]: the first state, or the mean over the tokens."""
+        if self.head_spec.pooling == "cls":
+            return hidden[:, 0]
+        if attention_mask is None:
+            return hidden.mean(dim=1)
+        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+        return (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """Return logits [batch, units] of pooled states [batch, hidden]."""
+        if self.pre_classifier is not None:
+            pooled = functional.relu(self.pre_classifier(pooled))
+        return self.classifier(self.dropout(pooled))  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class BaseClassifier:
+    """A classifier before it gets its adapter.
+
+    Args:
+        model: the module.
+        trained_head: modules that must be trained in full and saved with the adapter.
+    """
+
+    model: nn.Module
+    trained_head: list[str]
+
+
+def load_base_classifier(
+    backbone: Backbone, head: HeadSpec, label_names: list[str]
+) -> BaseClassifier:
+    """Load the pretrained encoder and put a fresh head on it."""
+    if head.kind != "auto":
+        return _pooled(backbone.load_encoder(), head)
+    model, new_weights = backbone.load_classifier(**_label_config(head, label_names))
+    # A pooler that the checkpoint lacks is random: it must be trained, or it stays so.
+    return BaseClassifier(model, _own_head(model, new_weights))
+
+
+def build_base_classifier(config: PretrainedConfig, head: HeadSpec) -> BaseClassifier:
+    """Build the same from a configuration alone, with random weights and no download."""
+    if head.kind != "auto":
+        return _pooled(AutoModel.from_config(config), head)
+    config.num_labels = head.num_units
+    model = AutoModelForSequenceClassification.from_config(config)
+    return BaseClassifier(model, _own_head(model, []))
+
+
+def classification_loss(logits: Tensor, targets: Tensor, loss: Loss) -> Tensor:
+    """Return the mean loss over a batch.
+
+    Args:
+        logits: [batch, units].
+        targets: [batch] class numbers, or [batch, classes] of 0/1 for multi-label.
+        loss: "cross_entropy" or "bce".
+    """
+    logits = logits.float()
+    if loss == "cross_entropy":
+        return functional.cross_entropy(logits, targets.long())
+    return functional.binary_cross_entropy_with_logits(
+        logits, targets.to(logits.dtype).reshape(logits.shape)
+    )
+
+
+def probabilities(logits: Tensor, head: HeadSpec) -> Tensor:
+    """Return [batch, classes] probabilities of logits [batch, units]."""
+    logits = logits.float()
+    if head.loss == "cross_entropy":
+        return logits.softmax(dim=-1)
+    if head.one_unit:
+        # Both from the logit: 1 - sigmoid loses digits where the model is sure.
+        return torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=-1)
+    return torch.sigmoid(logits)
+
+
+def _pooled(encoder: PreTrainedModel, head: HeadSpec) -> BaseClassifier:
+    model = PooledClassifier(encoder, head)
+    names = ["classifier"] if model.pre_classifier is None else ["pre_classifier", "classifier"]
+    return BaseClassifier(model, names)
+
+
+def _own_head(model: PreTrainedModel, new_weights: list[str]) -> list[str]:
+    known = architecture_of(model.config)
+    names = list(known.trained_head) if known else []
+    for weight in new_weights:
+        module = weight.rpartition(".")[0]
+        if not any(module == name or module.startswith(f"{name}.") for name in names):
+            names.append(module)
+    return names or ["classifier", "score"]
+
+
+def _label_config(head: HeadSpec, label_names: list[str]) -> dict[str, Any]:
+    kind = "multi_label_classification" if head.multi_label else "single_label_classification"
+    return {
+        "num_labels": head.num_units,
+        "id2label": dict(enumerate(label_names)),
+        "label2id": {name: number for number, name in enumerate(label_names)},
+        "problem_type": kind,
+    }

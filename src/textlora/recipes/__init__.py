@@ -1,0 +1,95 @@
+"""Named settings: the shipped recipes, and those in a user's YAML file.
+
+A recipe file has the sections of `RunConfig` and may say in `about` where it
+comes from and what it published.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from textlora.config import RunConfig, build_config, read_yaml, set_value
+from textlora.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings under a name.
+
+    Args:
+        name: the file's name without its ending.
+        settings: nested plain values, as the file has them.
+        title: one line on what it does.
+        published: figures that its source published, by name.
+    """
+
+    name: str
+    settings: dict[str, Any]
+    title: str = ""
+    published: dict[str, Any] = field(default_factory=dict)
+
+    def config(self, assignments: list[str] | None = None, **sections: dict[str, Any]) -> RunConfig:
+        """Return the full settings, with some replaced.
+
+        Args:
+            assignments: `section.key=value` texts, applied last.
+            sections: values by section, applied over the recipe's.
+
+        Raises:
+            ConfigError: an unknown key or a value of the wrong type.
+        """
+        values = {section: dict(entries) for section, entries in self.settings.items()}
+        for section, entries in sections.items():
+            given = {key: value for key, value in entries.items() if value is not None}
+            values[section] = {**values.get(section, {}), **given}
+        for assignment in assignments or []:
+            set_value(values, assignment)
+        return build_config({"recipe": self.name, **values}, origin=self.name)
+
+
+DEFAULT_RECIPE = Recipe("default", {}, "textlora's own defaults")
+
+
+def recipe_names() -> list[str]:
+    """Return the shipped recipes' names."""
+    folder = resources.files(__name__)
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".yaml")
+    )
+
+
+def load_recipe(name: str | None) -> Recipe:
+    """Return a shipped recipe by name, one from a YAML file, or the defaults for None.
+
+    Raises:
+        ConfigError: there is no such recipe, or the file cannot be read.
+    """
+    if name is None or name == DEFAULT_RECIPE.name:
+        return DEFAULT_RECIPE
+    if name.endswith((".yaml", ".yml")):
+        return _from_file(Path(name))
+    if name not in recipe_names():
+        close = difflib.get_close_matches(name, recipe_names(), n=1, cutoff=0.0)
+        raise ConfigError(
+            f"There is no recipe '{name}'.",
+            f"Did you mean {close[0]}? See them all with: textlora recipes list",
+        )
+    with resources.as_file(resources.files(__name__) / f"{name}.yaml") as path:
+        return _from_file(path)
+
+
+def _from_file(path: Path) -> Recipe:
+    values = read_yaml(path)
+    about = values.pop("about", {})
+    # A run's own config.yaml names the recipe it came from.
+    name = values.pop("recipe", None) or path.stem
+    for section, entries in values.items():
+        if not isinstance(entries, dict):
+            raise ConfigError(f"{path}: '{section}' is no section of settings.", "Indent its keys.")
+    return Recipe(name, values, about.get("title", ""), about.get("published", {}))

@@ -1,0 +1,210 @@
+"""The run folder: every file name in it is defined here, and its state.
+
+A run folder is `running` until its last file is written, then `finished`. A
+run that failed says `failed` and why; readers refuse anything but `finished`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from textlora.errors import RunError, storage_errors
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of one run.
+
+    Args:
+        path: the folder itself.
+    """
+
+    path: Path
+
+    @property
+    def state_file(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def adapter(self) -> Path:
+        return self.path / "adapter"
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.jsonl"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions.csv"
+
+    @property
+    def before_after(self) -> Path:
+        return self.path / "before_after.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def plots(self) -> Path:
+        return self.path / "plots"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def rejected(self) -> Path:
+        return self.path / "rejected.csv"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    # --- state -------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Return what `run.json` says, or an empty mapping where there is none."""
+        try:
+            state = json.loads(self.state_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return state if isinstance(state, dict) else {}
+
+    def check_free(self, *, resume: bool = False, overwrite: bool = False) -> None:
+        """Refuse a folder that may not be written to, before any work is done.
+
+        Raises:
+            RunError: the folder is in use by something else, or a finished run.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"{self.path}: this is a file.", "Choose a folder with --out.")
+        occupied = self.path.is_dir() and any(self.path.iterdir())
+        if occupied and not self.state():
+            raise RunError(
+                f"{self.path}: the folder has files in it that are not a run's.",
+                "Choose another folder with --out.",
+            )
+        if occupied and not resume and not overwrite:
+            raise RunError(
+                f"{self.path}: there is a run in this folder ({self.state().get('state')}).",
+                "Replace it with --overwrite, go on with --resume FOLDER, or choose another --out.",
+            )
+        if resume and self.state().get("state") == "finished":
+            raise RunError(
+                f"{self.path}: this run is finished; there is nothing to resume.",
+                "Train anew with --overwrite or another --out.",
+            )
+
+    def begin(self, *, resume: bool = False, overwrite: bool = False) -> None:
+        """Make the folder and mark it as running.
+
+        Raises:
+            RunError: the folder is in use by something else, or a finished run.
+            StorageError: it cannot be written.
+        """
+        self.check_free(resume=resume, overwrite=overwrite)
+        if overwrite and not resume:
+            shutil.rmtree(self.path, ignore_errors=True)
+        with storage_errors(f"making the run folder {self.path}"):
+            self.path.mkdir(parents=True, exist_ok=True)
+        self._write_state("running")
+
+    def finish(self) -> None:
+        """Mark the run as finished: the last thing that happens to it."""
+        self._write_state("finished")
+
+    def fail(self, reason: str) -> None:
+        """Say that the run failed; where nothing can be resumed, remove it."""
+        if not self.path.is_dir():
+            return
+        if not self.checkpoints.is_dir() or not any(self.checkpoints.iterdir()):
+            shutil.rmtree(self.path, ignore_errors=True)
+            return
+        try:
+            self._write_state("failed", reason=reason)
+        except Exception:  # a full disk must not hide the first error; "running" is no "finished"
+            return
+
+    def require_finished(self) -> None:
+        """Refuse anything but a finished run.
+
+        Raises:
+            RunError: the folder is no run, or the run did not finish.
+        """
+        if not self.path.is_dir():
+            raise RunError(f"{self.path}: there is no such run folder.", "See the folders in runs/.")
+        state = self.state()
+        if not state:
+            raise RunError(
+                f"{self.path}: this is not a run folder ({self.state_file.name} is missing).",
+                "Give the folder that textlora train printed.",
+            )
+        if state.get("state") != "finished":
+            why = f": {state['reason']}" if state.get("reason") else ""
+            raise RunError(
+                f"{self.path}: this run is {state.get('state')}, not finished{why}.",
+                f"Go on with: textlora train --resume {self.path}",
+            )
+
+    def _write_state(self, state: str, **more: Any) -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        write_json(self.state_file, {"state": state, "at": now, **more})
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that it is either absent, old, or complete.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with storage_errors(f"writing {path}"):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(text, encoding="utf-8")
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, complete or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a run.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: this file of the run cannot be read ({error}).") from None
+
+
+def new_run_path(name: str, parent: Path = Path("runs")) -> Path:
+    """Return an unused folder name for a run, made of a name and the time."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    path = parent / f"{name}-{stamp}"
+    number = 2
+    while path.exists():
+        path = parent / f"{name}-{stamp}-{number}"
+        number += 1
+    return path

@@ -1,0 +1,1 @@
+"""Training a classifier: the Trainer, its checkpoints, and the job from data to report."""

@@ -1,0 +1,75 @@
+"""From textlora's settings to `transformers.TrainingArguments` and an optimizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainingArguments
+
+from textlora.config import TrainingConfig
+from textlora.errors import ConfigError
+
+
+def training_arguments(config: TrainingConfig, folder: Path) -> TrainingArguments:
+    """Translate the settings.
+
+    Args:
+        config: the settings.
+        folder: where the checkpoints go.
+
+    Raises:
+        ConfigError: mixed precision that this machine does not have.
+    """
+    check_precision(config.mixed_precision)
+    by_steps = config.eval_strategy == "steps"
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=config.num_train_epochs,
+        max_steps=config.max_steps,
+        per_device_train_batch_size=config.per_device_train_batch_size,
+        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        lr_scheduler_type=config.lr_scheduler_type,
+        warmup_steps=config.warmup_ratio,  # below 1 transformers takes it as a share
+        max_grad_norm=config.max_grad_norm,
+        fp16=config.mixed_precision == "fp16",
+        bf16=config.mixed_precision == "bf16",
+        eval_strategy=config.eval_strategy,
+        eval_steps=config.eval_steps if by_steps else None,
+        save_strategy=config.eval_strategy,
+        save_steps=config.eval_steps if by_steps else 500,
+        save_total_limit=config.save_total_limit,
+        logging_steps=config.logging_steps,
+        load_best_model_at_end=True,
+        metric_for_best_model=f"eval_{config.metric_for_best_model}",
+        greater_is_better=config.metric_for_best_model != "loss",
+        restore_callback_states_from_checkpoint=True,
+        seed=config.seed,
+        report_to=list(config.report_to) or "none",
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        disable_tqdm=True,
+    )
+
+
+def optimizer_of(config: TrainingConfig) -> tuple[type[torch.optim.Optimizer], dict[str, Any]] | None:
+    """Return class and arguments of the optimizer, or None for the Trainer's AdamW."""
+    if config.optim == "adamw":
+        return None
+    return torch.optim.Adam, {"lr": config.learning_rate}
+
+
+def check_precision(mixed_precision: str) -> None:
+    """Refuse a mixed precision that this machine does not have.
+
+    Raises:
+        ConfigError: fp16 without a GPU.
+    """
+    if mixed_precision == "fp16" and not torch.cuda.is_available():
+        raise ConfigError(
+            "training.mixed_precision=fp16 needs a GPU, and there is none.",
+            "Set it to bf16 or no.",
+        )

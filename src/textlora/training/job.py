@@ -1,0 +1,263 @@
+"""The main job, from settings to a finished run folder."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from rich.console import Console
+from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, TrainerCallback, set_seed
+from transformers.trainer_callback import PrinterCallback
+
+from textlora.config import RunConfig
+from textlora.data.loading import Part, Parts, load_parts
+from textlora.data.tokenizing import TokenizedTexts, tokenize
+from textlora.errors import TextloraError
+from textlora.evaluation.metrics import classification_metrics
+from textlora.evaluation.records import EpochRecord
+from textlora.inference.predictor import Predictor
+from textlora.model.adapters import (
+    ParameterCount,
+    add_adapter,
+    count_parameters,
+    save_initial_adapter,
+)
+from textlora.model.backbones import Backbone, resize_embeddings, resolve_max_length
+from textlora.model.forward import PlainForward
+from textlora.model.heads import load_base_classifier, resolve_head
+from textlora.model.spec import ClassifierSpec
+from textlora.paths import cache_dir
+from textlora.run import RunFolder
+from textlora.training import checkpoints, samples
+from textlora.training.arguments import optimizer_of, training_arguments
+from textlora.training.progress import ProgressCallback, record_of
+from textlora.training.results import PartResult, TrainedRun, write_results
+from textlora.training.trainer import ClassifierTrainer, LabelledSequences, Metrics
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A classifier that is ready to be trained.
+
+    Args:
+        predictor: model, tokenizer and spec; its model is the one that is trained.
+        parameters: how many parameters are trained.
+        initial: the untrained adapter, where saving needs it.
+    """
+
+    predictor: Predictor
+    parameters: ParameterCount
+    initial: Path | None
+
+
+def train(
+    config: RunConfig,
+    folder: RunFolder,
+    *,
+    console: Console | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    parts: Parts | None = None,
+) -> TrainedRun:
+    """Train a classifier and write the run folder.
+
+    Args:
+        config: every setting.
+        folder: where the run goes.
+        console: where progress is shown; None for silence.
+        resume: go on from the newest sound checkpoint in the folder.
+        overwrite: replace a run that is in the folder.
+        parts: data that is already in memory, in place of `config.data`'s sources.
+
+    Raises:
+        TextloraError: anything the user can mend; nothing is left that looks finished.
+    """
+    console = console or Console(quiet=True)
+    folder.check_free(resume=resume, overwrite=overwrite)
+    parts = parts or load_parts(config.data)
+    with _failing(folder, resume, overwrite):
+        classifier = build_classifier(config, parts)
+        try:
+            sequences = tokenize_parts(parts, classifier.predictor)
+            announce(console, parts, classifier, config)
+            chosen = samples.choose(config.data.sample_texts, parts)
+            before = classifier.predictor.predict([sample.text for sample in chosen])
+            started = time.perf_counter()
+            history = fit(config, classifier, parts, sequences, folder, console)
+            seconds = time.perf_counter() - started
+            after = classifier.predictor.predict([sample.text for sample in chosen])
+            results = evaluate_parts(classifier.predictor, parts, sequences)
+            run = TrainedRun(
+                folder=folder,
+                config=config,
+                parameters=classifier.parameters,
+                history=history,
+                results=results,
+                before_after=samples.compare(chosen, before, after),
+                predictor=classifier.predictor,
+                seconds=seconds,
+            )
+            write_results(run, parts, sequences, classifier.initial)
+        finally:
+            if classifier.initial is not None:
+                shutil.rmtree(classifier.initial, ignore_errors=True)
+    return run
+
+
+def build_classifier(config: RunConfig, parts: Parts) -> Classifier:
+    """Load the encoder, put a fresh head and adapter on it, and fix how texts are prepared."""
+    set_seed(config.training.seed)
+    backbone = Backbone(config.model.name_or_path, config.model.revision)
+    head = resolve_head(config.model, parts.labels.num_labels, parts.labels.multi_label)
+    tokenizer = backbone.load_tokenizer()
+    max_length = resolve_max_length(config.data.max_length, backbone.load_config(), tokenizer)
+    base = load_base_classifier(backbone, head, list(parts.labels.names))
+    resize_embeddings(getattr(base.model, "encoder", base.model), tokenizer)  # type: ignore[arg-type]
+    model = add_adapter(base, config.lora, backbone)
+    spec = ClassifierSpec(
+        backbone=backbone,
+        head=head,
+        label_names=parts.labels.names,
+        label_values=parts.labels.values,  # type: ignore[arg-type]
+        max_length=max_length,
+        truncation_side=config.data.truncation_side,
+        strip_html=config.data.strip_html,
+    )
+    initial = save_initial_adapter(model, config.lora)
+    if torch.cuda.is_available():
+        model.to("cuda")
+    forward = PlainForward(int(tokenizer.pad_token_id))
+    predictor = Predictor(model, tokenizer, spec, forward)
+    return Classifier(predictor, count_parameters(model), initial)
+
+
+def tokenize_parts(parts: Parts, predictor: Predictor) -> dict[str, TokenizedTexts]:
+    """Return the token sequences of every part that there is, by its name."""
+    tokenizer: PreTrainedTokenizerBase = predictor.tokenizer
+    return {
+        name: tokenize(
+            part.table.texts,
+            tokenizer,
+            max_length=predictor.spec.max_length,
+            truncation_side=predictor.spec.truncation_side,
+            cache_dir=cache_dir() / "tokens",
+        )
+        for name, part in named_parts(parts).items()
+    }
+
+
+def named_parts(parts: Parts) -> dict[str, Part]:
+    """Return the parts that there are, by name, in the order of their use."""
+    named = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+    return {name: part for name, part in named.items() if part is not None}
+
+
+def announce(console: Console, parts: Parts, classifier: Classifier, config: RunConfig) -> None:
+    """Say what is about to be trained, on what."""
+    rows = ", ".join(f"{len(part.table):,} {name}" for name, part in named_parts(parts).items())
+    console.print(f"Data       {rows}; classes: {', '.join(parts.labels.names)}", markup=False)
+    if parts.rejected:
+        console.print(f"           {len(parts.rejected):,} bad rows set aside in rejected.csv")
+    spec = classifier.predictor.spec
+    console.print(
+        f"Model      {spec.backbone.name_or_path}, {spec.head.pooling} pooling, "
+        f"max_length {spec.max_length}, {spec.truncation_side} truncation",
+        markup=False,
+    )
+    console.print(f"Trainable  {classifier.parameters} parameters", highlight=False)
+
+
+def fit(
+    config: RunConfig,
+    classifier: Classifier,
+    parts: Parts,
+    sequences: dict[str, TokenizedTexts],
+    folder: RunFolder,
+    console: Console,
+) -> list[EpochRecord]:
+    """Train, keep the best checkpoint's weights in the model, and return the evaluations."""
+    predictor = classifier.predictor
+    assert parts.validation is not None  # noqa: S101 - load_parts always makes one
+    assert isinstance(predictor.model, PeftModel)  # noqa: S101
+    callbacks: list[TrainerCallback] = [ProgressCallback(console)]
+    if config.training.early_stopping_patience is not None:
+        callbacks.append(EarlyStoppingCallback(config.training.early_stopping_patience))
+    trainer = ClassifierTrainer(
+        predictor.model,
+        head=predictor.spec.head,
+        forward=predictor.forward,
+        metrics=_epoch_metrics(predictor.spec),
+        args=training_arguments(config.training, folder.checkpoints),
+        train_dataset=LabelledSequences(sequences["train"], parts.train.targets),
+        eval_dataset=LabelledSequences(sequences["validation"], parts.validation.targets),
+        callbacks=callbacks,
+        optimizer=optimizer_of(config.training),
+    )
+    trainer.remove_callback(PrinterCallback)
+    checkpoint = _checkpoint_to_resume(folder, console)
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    predictor.model.eval()
+    return _history(trainer)
+
+
+def evaluate_parts(
+    predictor: Predictor, parts: Parts, sequences: dict[str, TokenizedTexts]
+) -> dict[str, PartResult]:
+    """Score validation and test part with the trained model."""
+    return {
+        name: PartResult.of(predictor, part, sequences[name])
+        for name, part in named_parts(parts).items()
+        if name != "train"
+    }
+
+
+def _epoch_metrics(spec: ClassifierSpec) -> Metrics:
+    def metrics(targets, probabilities):  # type: ignore[no-untyped-def]
+        values = classification_metrics(
+            targets, probabilities, spec.label_names, multi_label=spec.head.multi_label
+        )
+        return {"accuracy": values.accuracy, "f1": values.macro_f1, "mcc": values.mcc}
+
+    return metrics
+
+
+def _checkpoint_to_resume(folder: RunFolder, console: Console) -> Path | None:
+    checkpoint, unsound = checkpoints.newest_sound(folder.checkpoints)
+    for path in unsound:
+        console.print(f"Resume     {path.name} is incomplete and is not used")
+    checkpoints.discard(unsound)
+    if checkpoint is not None:
+        console.print(f"Resume     from {checkpoint.name}")
+    return checkpoint
+
+
+def _history(trainer: ClassifierTrainer) -> list[EpochRecord]:
+    records = [
+        record_of(entry) for entry in trainer.state.log_history if "eval_loss" in entry
+    ]
+    best = trainer.state.best_global_step
+    return [replace(record, best=record.step == best) for record in records]
+
+
+class _failing:
+    """Begins a run, and marks it as failed when its block does not end well."""
+
+    def __init__(self, folder: RunFolder, resume: bool, overwrite: bool) -> None:
+        self.folder = folder
+        self.options = {"resume": resume, "overwrite": overwrite}
+
+    def __enter__(self) -> None:
+        self.folder.begin(**self.options)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self.folder.finish()
+        elif isinstance(error, KeyboardInterrupt):
+            self.folder.fail("interrupted")
+        else:
+            reason = error.problem if isinstance(error, TextloraError) else repr(error)
+            self.folder.fail(reason)

@@ -1,0 +1,113 @@
+"""What a person sees while a model trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from textlora.evaluation.records import EpochRecord
+
+
+class ProgressCallback(TrainerCallback):
+    """A bar with the time left, and a line for every evaluation.
+
+    Args:
+        console: where to print.
+        on_record: called with every evaluation's record.
+    """
+
+    def __init__(
+        self, console: Console, on_record: Callable[[EpochRecord], None] | None = None
+    ) -> None:
+        self.console = console
+        self.on_record = on_record
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=console,
+            transient=True,
+        )
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Show the bar."""
+        self.task = self.bar.add_task("training", total=state.max_steps, completed=state.global_step)
+        self.bar.start()
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Advance the bar."""
+        self.bar.update(self.task, completed=state.global_step)
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Print the evaluation that was just logged."""
+        record = record_of(state.log_history[-1])
+        self.bar.console.print(
+            f"epoch {record.epoch:.2f}  loss {_number(record.training_loss)}"
+            f"  validation {_number(record.validation_loss)}"
+            f"  accuracy {record.accuracy:.1%}  F1 {record.f1:.3f}  {record.seconds:.0f} s",
+            highlight=False,
+        )
+        if self.on_record is not None:
+            self.on_record(record)
+
+    def on_train_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Remove the bar."""
+        self.bar.stop()
+
+
+def record_of(entry: dict[str, Any]) -> EpochRecord:
+    """Turn an evaluation's entry of the Trainer's log into a record."""
+    return EpochRecord(
+        epoch=float(entry["epoch"]),
+        step=int(entry["step"]),
+        training_loss=entry.get("eval_training_loss"),
+        validation_loss=entry["eval_loss"],
+        accuracy=entry["eval_accuracy"],
+        f1=entry["eval_f1"],
+        mcc=entry["eval_mcc"],
+        learning_rate=entry.get("eval_learning_rate"),
+        seconds=entry["eval_seconds"],
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

@@ -1,0 +1,35 @@
+"""What a finished training shows in the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from textlora.evaluation.console import before_after_table, epochs_table, metrics_table
+from textlora.evaluation.wording import duration, headline
+from textlora.training.results import NO_TEST_PART, TrainedRun
+
+
+def print_run(run: TrainedRun, console: Console) -> None:
+    """Print epochs, sample texts before and after, figures, and where everything is."""
+    part, lead = run.lead
+    console.print()
+    console.print(epochs_table(run.history))
+    if run.before_after:
+        console.print()
+        console.print(before_after_table(run.before_after))
+    console.print()
+    console.print(metrics_table(lead.metrics, title=f"{part} part"))
+    console.print()
+    console.print(headline(lead.metrics, part), style="bold", highlight=False)
+    if part != "test":
+        console.print(NO_TEST_PART)
+    console.print(f"Trained in {duration(run.seconds)}.", highlight=False)
+    # Paths must stay in one piece to be copied.
+    console.print(f"Run folder  {run.folder.path}", markup=False, soft_wrap=True)
+    console.print(f"Report      {run.folder.report}", markup=False, soft_wrap=True)
+    console.print(
+        f'Next        textlora predict {run.folder.path} "It was good."',
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,162 @@
+"""The one subclass of `transformers.Trainer`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from peft import PeftModel
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import rotate_checkpoints
+
+from textlora.inference.scoring import score
+from textlora.model.adapters import save_adapter
+from textlora.model.forward import Forward, TokenIds
+from textlora.model.heads import HeadSpec, classification_loss, probabilities
+from textlora.training.checkpoints import seal
+
+Targets = np.ndarray[Any, Any]
+Metrics = Callable[[Targets, np.ndarray[Any, Any]], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class LabelledSequences(Dataset[dict[str, Any]]):
+    """Token sequences with their targets.
+
+    Args:
+        sequences: token ids of each text.
+        targets: [rows] class numbers, or [rows, classes] of 0/1.
+    """
+
+    sequences: Sequence[TokenIds]
+    targets: Targets
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        return {"input_ids": self.sequences[row], "labels": self.targets[row]}
+
+
+class ClassifierTrainer(Trainer):
+    """Trains a classifier through a `Forward`, and seals its checkpoints.
+
+    Args:
+        model: the classifier with its adapter.
+        head: its head, which decides on the loss.
+        forward: how batches are run.
+        metrics: validation metrics of targets and probabilities, by name.
+        args: as in `transformers.Trainer`.
+        train_dataset: rows to train on.
+        eval_dataset: rows to validate on.
+        callbacks: as in `transformers.Trainer`.
+        optimizer: class and arguments, in place of AdamW.
+    """
+
+    # `compute_loss` returns a mean over its batch.
+    loss_is_scaled_for_ga = False
+
+    def __init__(
+        self,
+        model: PeftModel,
+        *,
+        head: HeadSpec,
+        forward: Forward,
+        metrics: Metrics,
+        args: TrainingArguments,
+        train_dataset: LabelledSequences,
+        eval_dataset: LabelledSequences,
+        callbacks: list[TrainerCallback],
+        optimizer: tuple[type[torch.optim.Optimizer], dict[str, Any]] | None = None,
+    ) -> None:
+        self.head = head
+        self.forward = forward
+        self.metrics = metrics
+        # transformers would delete old checkpoints before the new one is sealed.
+        self.checkpoint_limit, args.save_total_limit = args.save_total_limit, None
+        self._started = time.perf_counter()
+        self._loss_sum = 0.0
+        self._loss_count = 0
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=train_dataset,
+            eval_dataset=eval_dataset,  # type: ignore[arg-type]
+            data_collator=self._collate,
+            callbacks=callbacks,
+            optimizer_cls_and_kwargs=optimizer,
+        )
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """Return the batch's mean loss."""
+        targets = inputs["labels"]
+        batch = {name: value for name, value in inputs.items() if name != "labels"}
+        logits = self.forward.logits(model, batch)
+        loss = classification_loss(logits, targets, self.head.loss)
+        self._loss_sum += float(loss.detach())
+        self._loss_count += 1
+        return (loss, {"logits": logits}) if return_outputs else loss
+
+    def evaluate(
+        self,
+        eval_dataset: Any = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
+        """Score the validation rows by a token budget and return loss and metrics.
+
+        Logged beside them: the mean training loss since the last evaluation, and the time.
+        """
+        rows: LabelledSequences = eval_dataset if eval_dataset is not None else self.eval_dataset
+        with self.compute_loss_context_manager():
+            logits = torch.from_numpy(score(self.model, self.forward, rows.sequences))
+        values = {
+            "loss": float(
+                classification_loss(logits, torch.from_numpy(rows.targets), self.head.loss)
+            ),
+            **self.metrics(rows.targets, probabilities(logits, self.head).numpy()),
+        }
+        values["learning_rate"] = self._get_learning_rate()
+        values["seconds"] = time.perf_counter() - self._started
+        if self._loss_count:
+            values["training_loss"] = self._loss_sum / self._loss_count
+            self._loss_sum, self._loss_count = 0.0, 0
+        named = {f"{metric_key_prefix}_{name}": value for name, value in values.items()}
+        self.log(named)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, named
+        )
+        return named
+
+    def _collate(self, rows: list[dict[str, Any]]) -> dict[str, Tensor]:
+        batch = self.forward.collate([row["input_ids"] for row in rows])
+        batch["labels"] = torch.from_numpy(np.stack([row["labels"] for row in rows]))
+        return batch
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        folder = Path(output_dir or str(self.args.output_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        save_adapter(self.model, folder)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        folder = Path(self._get_output_dir(trial=trial))
+        seal(folder / f"checkpoint-{self.state.global_step}")
+        rotate_checkpoints(
+            output_dir=str(folder),
+            save_total_limit=self.checkpoint_limit,
+            best_model_checkpoint=self.state.best_model_checkpoint,
+        )

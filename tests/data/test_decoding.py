@@ -1,0 +1,65 @@
+"""Bytes that do not decode: the line, the byte, and the likely encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from textlora.data import ReadOptions, read_table
+from textlora.errors import DataError
+
+Write = Callable[..., Path]
+ROWS = "text,label\nfine,1\ncafé “noir”,0\n"
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_message_names_line_byte_and_encoding(write: Write, mark: bytes) -> None:
+    content = mark + ROWS.encode("cp1252")
+    place = content.index(b"\xe9") + 1
+    with pytest.raises(DataError) as caught:
+        read_table(write("r.csv", content), ReadOptions())
+    assert "r.csv, line 3: byte 0xE9" in str(caught.value)
+    assert f"byte {place} of the file" in str(caught.value)
+    assert "data.encoding=cp1252" in caught.value.remedy
+
+
+def test_latin1_where_cp1252_does_not_fit(write: Write) -> None:
+    with pytest.raises(DataError, match=r"data\.encoding=latin-1"):
+        read_table(write("r.csv", b"text,label\ncaf\xe9 \x81,1\n"), ReadOptions())
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_is_recognised(write: Write, encoding: str) -> None:
+    with pytest.raises(DataError, match=rf"looks like UTF-16.*data\.encoding={encoding}\."):
+        read_table(write("r.csv", ROWS.encode(encoding)), ReadOptions())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "cp1252", "utf-16", "utf-16-le"])
+def test_the_right_encoding_reads(write: Write, encoding: str) -> None:
+    table = read_table(write("r.csv", ROWS.encode(encoding)), ReadOptions(encoding=encoding))
+    assert table.texts == ["fine", "café “noir”"]
+
+
+def test_utf8_read_as_ascii_suggests_utf8(write: Write) -> None:
+    with pytest.raises(DataError, match=r"data\.encoding=utf-8"):
+        read_table(write("r.csv", ROWS), ReadOptions(encoding="ascii"))
+
+
+def test_unknown_encoding(write: Write) -> None:
+    with pytest.raises(DataError, match=r"no encoding called 'utf-88'\. Usual ones"):
+        read_table(write("r.csv", ROWS), ReadOptions(encoding="utf-88"))
+
+
+def test_truncated_utf16_is_an_error_even_when_skipping(write: Write) -> None:
+    content = ROWS.encode("utf-16-le")[:-1]
+    options = ReadOptions(encoding="utf-16-le", on_bad_rows="skip")
+    with pytest.raises(DataError, match="not valid utf-16-le"):
+        read_table(write("r.csv", content), options)
+
+
+@pytest.mark.parametrize("content", ["", "\n \n", "\ufeff"])
+def test_empty_file(write: Write, content: str) -> None:
+    with pytest.raises(DataError, match=r"r\.csv: the file is empty\. Give"):
+        read_table(write("r.csv", content), ReadOptions())

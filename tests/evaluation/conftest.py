@@ -1,0 +1,101 @@
+"""Small made-up results, hostile names and texts included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
+from textlora.evaluation.plots import save_plots
+from textlora.evaluation.records import BeforeAfter, EpochRecord, ErrorExample, PartSummary
+from textlora.evaluation.report import ReportData
+
+HOSTILE = "<script>alert('x')</script> \" & $a_{b}$ [bold]\x00\u202e"
+
+
+@pytest.fixture(scope="session")
+def hostile() -> str:
+    return HOSTILE
+
+
+@pytest.fixture(scope="session")
+def predictions() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """A function that draws (targets, probabilities) of plausible quality."""
+
+    def draw(classes: int, rows: int = 60, multi_label: bool = False) -> tuple:
+        random = np.random.default_rng(classes)
+        if multi_label:
+            targets = (random.random((rows, classes)) < 0.4).astype(int)
+            noise = random.normal(size=(rows, classes))
+            return targets, 1 / (1 + np.exp(-(4 * targets - 2 + noise)))
+        targets = random.integers(0, classes, rows)
+        scores = np.exp(2 * np.eye(classes)[targets] + random.normal(size=(rows, classes)))
+        return targets, scores / scores.sum(axis=1, keepdims=True)
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def metrics(predictions: Callable[..., tuple]) -> ClassificationMetrics:
+    return classification_metrics(*predictions(2), ["negative", "positive"])
+
+
+@pytest.fixture(scope="session")
+def history() -> list[EpochRecord]:
+    return [
+        EpochRecord(1.0, 63, None, 0.4123, 0.831, 0.829, 0.66, 3e-4, 31.0),
+        EpochRecord(2.0, 126, 0.3012, 0.3456, 0.872, 0.871, 0.74, 1e-4, 65.0, best=True),
+    ]
+
+
+@pytest.fixture(scope="session")
+def report_data(
+    tmp_path_factory: pytest.TempPathFactory,
+    predictions: Callable[..., tuple],
+    history: list[EpochRecord],
+) -> Callable[..., ReportData]:
+    """A function that makes a full report's data for any kind of classes."""
+
+    def make(names: list[str], *, multi_label: bool = False, **changes: object) -> ReportData:
+        targets, probabilities = predictions(len(names), multi_label=multi_label)
+        figures = classification_metrics(targets, probabilities, names, multi_label=multi_label)
+        folder: Path = tmp_path_factory.mktemp("plots")
+        paths = save_plots(
+            folder,
+            history=history,
+            metrics=figures,
+            targets=targets,
+            probabilities=probabilities,
+            lengths=[5, 90, 600],
+            max_length=512,
+        )
+        values: dict = {
+            "title": f"run {HOSTILE}",
+            "created": "2025-11-21T14:05:00+00:00",
+            "model": f"model {HOSTILE}",
+            "metrics": {"validation": figures, "test": figures},
+            "recipe": f"recipe {HOSTILE}",
+            "published": {"accuracy": 0.8713, "rows": 1000, "source": HOSTILE, HOSTILE: 1.5},
+            "trainable_parameters": 628_994,
+            "total_parameters": 67_584_004,
+            "history": history,
+            "before_after": [
+                BeforeAfter(HOSTILE, names[0], 0.51, names[1], 0.97, names[1]),
+                BeforeAfter("no label known", names[0], 0.5, HOSTILE, 0.6),
+            ],
+            "errors": [ErrorExample(f"{HOSTILE} " * 40, names[0], names[1], 0.987)],
+            "parts": [PartSummary("training", 100, {names[0]: 60, HOSTILE: 40}, 3)],
+            "max_length": 512,
+            "truncated_share": 1 / 3,
+            "plots": {name: path.read_text() for name, path in paths.items()},
+            "settings": f"data:\n  train: {HOSTILE}\n",
+            "environment": {"python": "3.11", HOSTILE: HOSTILE},
+            "notes": [f"optimistic {HOSTILE}"],
+            "unit": "reviews",
+        }
+        return ReportData(**{**values, **changes})
+
+    return make

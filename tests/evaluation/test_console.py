@@ -1,0 +1,62 @@
+"""Terminal tables hold the numbers, and labels are never taken for markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.console import Console, RenderableType
+
+from textlora.evaluation.console import before_after_table, epochs_table, metrics_table
+from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
+from textlora.evaluation.records import BeforeAfter, EpochRecord
+
+
+def printed(renderable: RenderableType) -> str:
+    console = Console(width=120, record=True, file=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+def test_metrics_table(metrics: ClassificationMetrics) -> None:
+    shown = printed(metrics_table(metrics, "test part"))
+    for entry in metrics.per_class:
+        assert entry.name in shown
+        for value in (entry.precision, entry.recall, entry.f1, metrics.macro_f1, metrics.accuracy):
+            assert f"{100 * value:.1f} %" in shown
+    assert f"MCC {metrics.mcc:.3f}" in shown
+    assert "95 % interval" in shown
+    assert "test part" in shown
+
+
+def test_multi_label_metrics_table(predictions: Callable[..., tuple]) -> None:
+    metrics = classification_metrics(
+        *predictions(3, multi_label=True), list("abc"), multi_label=True
+    )
+    assert f"micro F1 {100 * (metrics.micro_f1 or 0):.1f} %" in printed(metrics_table(metrics))
+
+
+def test_epochs_table(history: list[EpochRecord]) -> None:
+    shown = printed(epochs_table(history))
+    for words in ("Epoch", "Training loss", "Validation loss", "Accuracy", "F1"):
+        assert words in shown
+    for words in ("0.3012", "0.3456", "0.8720", "0.8710", "–", "2 *", "kept"):
+        assert words in shown
+
+
+def test_before_after_table_and_labels_that_look_like_markup() -> None:
+    items = [
+        BeforeAfter("[red]text[/red]", "[bold]a", 0.512, "[/]b", 0.987, "[/]b"),
+        BeforeAfter("plain", "a", 0.5, "b", 0.6),
+    ]
+    shown = printed(before_after_table(items))
+    for words in ("[red]text[/red]", "[bold]a 51.2 % ✗", "[/]b 98.7 % ✓", "b 60.0 %"):
+        assert words in shown
+
+
+def test_class_names_that_look_like_markup(predictions: Callable[..., tuple]) -> None:
+    metrics = classification_metrics(*predictions(2), ["[bold]x", "[/red]"])
+    shown = printed(metrics_table(metrics, "[blink]part"))
+    assert "[bold]x" in shown
+    assert "[/red]" in shown
+    assert "[blink]part" in shown

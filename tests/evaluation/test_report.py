@@ -1,0 +1,152 @@
+"""The page is well-formed, self-contained, escaped and built for assistive technology."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import pytest
+
+from textlora.evaluation.metrics import ClassificationMetrics
+from textlora.evaluation.report import ReportData, render_report
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Outline(HTMLParser):
+    """Notes tags with attributes, and fails on tags that do not nest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        assert len(dict(attrs)) == len(attrs), f"an attribute twice in {tag}"
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open[-1:] == [tag], f"</{tag}> closes nothing"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    def named(self, *tags: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag in tags]
+
+
+def outline(page: str) -> Outline:
+    found = Outline()
+    found.feed(page)
+    found.close()
+    assert not found.open
+    return found
+
+
+KINDS = {
+    "two classes": (["negative", "positive"], False),
+    "many hostile classes": ([*"abcdefgh", "<script>alert('x')</script> \" & [bold]"], False),
+    "multi-label": (["toxic", "<b>spam", "other"], True),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def page(request: pytest.FixtureRequest, report_data: Callable[..., ReportData]) -> str:
+    names, multi_label = KINDS[request.param]
+    return render_report(report_data(names, multi_label=multi_label))
+
+
+def test_nothing_is_fetched_and_nothing_runs(page: str) -> None:
+    found = outline(page)
+    for tag, attributes in found.tags:
+        assert tag not in {"script", "iframe", "object", "embed", "base", "form"}
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in {"src", "href", "srcset", "action", "data", "poster", "xlink:href"}:
+                assert (value or "").startswith(("#", "data:,"))
+    assert "@import" not in page
+    assert all(target.startswith("#") for target in re.findall(r"url\(['\"]?([^)]*)\)", page))
+
+
+def test_hostile_text_stays_text(page: str, hostile: str) -> None:
+    assert "<script" not in page
+    assert "\x00" not in page
+    assert "alert(" in "".join(outline(page).text)
+    page.encode("utf-8")
+
+
+def test_ids_are_unique_and_links_hit(page: str) -> None:
+    found = outline(page)
+    ids = [attributes["id"] for _, attributes in found.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = [(attributes["href"] or "")[1:] for attributes in found.named("a", "use")]
+    targets += [str(a["aria-labelledby"]) for _, a in found.tags if "aria-labelledby" in a]
+    assert set(targets) <= set(ids)
+
+
+def test_structure_for_assistive_technology(page: str) -> None:
+    found = outline(page)
+    levels = [int(tag[1]) for tag, _ in found.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert found.named("html")[0]["lang"] == "en"
+    for landmark in ("main", "header", "nav", "footer"):
+        assert len(found.named(landmark)) == 1
+    assert len(found.named("table")) == len(found.named("caption"))
+    assert all("scope" in attributes for attributes in found.named("th"))
+    for svg in found.named("svg"):
+        assert svg["role"] == "img"
+        assert svg["aria-label"]
+    regions = [a["aria-label"] for a in found.named("div") if a.get("role") == "region"]
+    assert len(regions) == len(set(regions)) > 5
+    assert all(a["tabindex"] == "0" for a in found.named("div") if a.get("role") == "region")
+
+
+def test_result_comes_first(report_data: Callable[..., ReportData]) -> None:
+    data = report_data(["negative", "positive"])
+    page = render_report(data)
+    words = " ".join("".join(outline(page).text).split())
+    bounds = data.lead.accuracy_interval
+    assert (
+        f"{100 * data.lead.accuracy:.1f} % of 60 test reviews right "
+        f"(95 % interval {100 * bounds.low:.1f} to {100 * bounds.high:.1f})"
+    ) in words
+    assert "628,994 of 67,584,004 parameters (0.93 %)" in words
+    order = " ".join(re.findall(r'<section id="(\w+)"', page))
+    assert order == "result figures training sentences confusions errors data settings environment"
+
+
+def test_both_themes_and_phones(page: str) -> None:
+    assert "prefers-color-scheme: dark" in page
+    assert 'name="viewport"' in page
+    assert "overflow-x:auto" in page
+
+
+def test_validation_leads_where_there_is_no_test_part(
+    report_data: Callable[..., ReportData], metrics: ClassificationMetrics
+) -> None:
+    data = report_data(["negative", "positive"], metrics={"validation": metrics})
+    assert data.lead_part == "validation"
+    assert "60 validation reviews right" in render_report(data)
+
+
+def test_only_the_figures_are_needed(metrics: ClassificationMetrics) -> None:
+    data = ReportData("run", "2025-11-21", "model", {"test": metrics})
+    page = render_report(data)
+    outline(page)
+    assert re.findall(r'<section id="(\w+)"', page) == ["result", "figures", "confusions"]
+
+
+def test_a_report_without_figures_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one part"):
+        ReportData("run", "2025-11-21", "model", {})

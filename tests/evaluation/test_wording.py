@@ -1,0 +1,39 @@
+"""Figures in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from textlora.evaluation import wording
+from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
+
+
+def test_headline() -> None:
+    right = [[0.1, 0.9]] * 3488 + [[0.9, 0.1]] * 512
+    metrics = classification_metrics([1] * 4000, right, ["negative", "positive"])
+    expected = "87.2 % of 4,000 test reviews right (95 % interval 86.1 to 88.2)"
+    assert wording.headline(metrics, "test", "reviews") == expected
+
+
+def test_multi_label_headline_says_what_right_means() -> None:
+    metrics = classification_metrics([[1, 0]], [[0.9, 0.1]], ["a", "b"], multi_label=True)
+    assert "1 test texts right in every label" in wording.headline(metrics, "test")
+
+
+def test_what_is_not_known_is_a_dash(metrics: ClassificationMetrics) -> None:
+    assert wording.percent(None) == wording.decimal(None) == wording.count(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")],
+)
+def test_duration(seconds: float, words: str) -> None:
+    assert wording.duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("epoch", "words"), [(3.0, "3"), (0.5, "0.5"), (10.0, "10"), (1 / 3, "0.33")]
+)
+def test_epoch_number(epoch: float, words: str) -> None:
+    assert wording.epoch_number(epoch) == words
