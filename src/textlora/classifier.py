@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 
-from textlora.config import DEFAULT_MODEL, RunConfig
+from textlora.config import RunConfig
 from textlora.errors import ConfigError
 from textlora.recipes import load_recipe
 
@@ -28,7 +29,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     `GridSearchCV`, `Pipeline`.
 
     Args:
-        model: Hub id, local folder, or "bundled".
+        model: Hub id, local folder, or "bundled"; None: the recipe's.
         recipe: name of a shipped recipe, or a YAML file.
         num_train_epochs: passes over the training rows; None: the recipe's.
         learning_rate: peak learning rate; None: the recipe's.
@@ -51,7 +52,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        model: str = DEFAULT_MODEL,
+        model: str | None = None,
         *,
         recipe: str | None = None,
         num_train_epochs: float | None = None,
@@ -110,15 +111,17 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         config = self._config()
         parts: Parts = parts_from_python(X, y, validation, config.data)
-        self._discard()
         folder = RunFolder(Path(tempfile.mkdtemp(prefix="textlora-fit-")) / "run")
         try:
             run = train(config, folder, console=Console() if self.verbose else None, parts=parts)
         except BaseException:
             shutil.rmtree(folder.path.parent, ignore_errors=True)
             raise
+        discard = getattr(self, "_discard", None)
+        if discard is not None:
+            discard()
         self._folder = folder.path
-        self._owned = folder.path.parent
+        self._discard = weakref.finalize(self, shutil.rmtree, folder.path.parent, True)
         self.config_ = config
         self.history_ = run.history
         self._predictor = run.predictor
@@ -135,6 +138,18 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Sequence[str]) -> np.ndarray[Any, Any]:  # noqa: N803
         """Return probabilities [texts, classes], columns as in `classes_`."""
         return self._fitted().predict_proba([str(text) for text in X])
+
+    def score(
+        self,
+        X: Sequence[str],  # noqa: N803
+        y: Sequence[Any],
+        sample_weight: Sequence[float] | None = None,
+    ) -> float:
+        """Return the accuracy; for multi-label the share of texts with all labels right."""
+        if self._fitted().spec.head.multi_label:
+            names = [str(value) for value in self.classes_]
+            y = np.array([[name in set(map(str, row)) for name in names] for row in y], dtype=int)
+        return float(super().score(X, y, sample_weight))
 
     def save(self, folder: str | Path) -> None:
         """Copy the run folder of the fit, with adapter, figures and report.
@@ -196,18 +211,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         }
         for section, values in assignments.items():
             named[section] = {**named.get(section, {}), **values}
-        return load_recipe(self.recipe).config(**named)
+        return load_recipe(self.recipe).without_sources().config(**named)
 
     def _fitted(self) -> Predictor:
         predictor: Predictor | None = getattr(self, "_predictor", None)
         if predictor is None:
             raise NotFittedError("This TextClassifier is not fitted yet: call fit or load first.")
         return predictor
-
-    def _discard(self) -> None:
-        owned: Path | None = getattr(self, "_owned", None)
-        if owned is not None:
-            shutil.rmtree(owned, ignore_errors=True)
-
-    def __del__(self) -> None:
-        self._discard()

@@ -34,8 +34,17 @@ Run = Annotated[Path, typer.Argument(help="Run folder, or an adapter folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-def _quiet_option(name: str, help: str) -> Any:  # noqa: A002
+def _quiet_option(name: str, help: str) -> Any:
     return typer.Option(name, help=help, show_default=False)
+
+
+TextColumn = Annotated[str | None, _quiet_option("--text-column", "Column of the texts.")]
+LabelColumn = Annotated[str | None, _quiet_option("--label-column", "Column of the labels.")]
+Delimiter = Annotated[str | None, _quiet_option("--delimiter", "Of a text table.")]
+SkipBadRows = Annotated[
+    str | None, _quiet_option("--on-bad-rows", "'error' stops, 'skip' leaves them out.")
+]
+Encoding = Annotated[str | None, _quiet_option("--encoding", "Of the files; else UTF-8.")]
 
 
 def _version(value: bool) -> None:
@@ -61,20 +70,22 @@ def train(
         str | None,
         typer.Argument(help="Training rows: CSV, TSV, JSON Lines, Parquet, saved dataset, Hub id."),
     ] = None,
-    valid: Annotated[str | None, _quiet_option("--valid", "Validation rows; else split off.")] = None,
-    test: Annotated[str | None, _quiet_option("--test", "Test rows, used once, at the end.")] = None,
+    valid: Annotated[
+        str | None, _quiet_option("--valid", "Validation rows; else split off.")
+    ] = None,
+    test: Annotated[
+        str | None, _quiet_option("--test", "Test rows, used once, at the end.")
+    ] = None,
     recipe: Annotated[
         str | None, _quiet_option("--recipe", "A recipe's name, or a YAML file of settings.")
     ] = None,
     model: Annotated[
         str | None, _quiet_option("--model", "Hub id, local folder, or 'bundled' (works offline).")
     ] = None,
-    text_column: Annotated[str | None, _quiet_option("--text-column", "Column of the texts.")] = None,
-    label_column: Annotated[
-        str | None, _quiet_option("--label-column", "Column of the labels.")
-    ] = None,
-    delimiter: Annotated[str | None, _quiet_option("--delimiter", "Of a text table.")] = None,
-    encoding: Annotated[str | None, _quiet_option("--encoding", "Of the files; else UTF-8.")] = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
     label_separator: Annotated[
         str | None, _quiet_option("--label-separator", "Several labels in a cell: multi-label.")
     ] = None,
@@ -85,7 +96,9 @@ def train(
         list[str] | None, _quiet_option("--set", "Any setting: section.key=value. Repeatable.")
     ] = None,
     seed: Annotated[int | None, _quiet_option("--seed", "Seed of the training.")] = None,
-    out: Annotated[Path | None, _quiet_option("--out", "Run folder; else runs/RECIPE-TIME.")] = None,
+    out: Annotated[
+        Path | None, _quiet_option("--out", "Run folder; else runs/RECIPE-TIME.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run in --out.")] = False,
     resume: Annotated[
         Path | None, _quiet_option("--resume", "Go on with an interrupted run folder.")
@@ -103,14 +116,18 @@ def train(
                 "--resume takes the run folder alone.", "Its settings are those of the run."
             )
         folder = RunFolder(resume)
+        folder.require_resumable()
         config = load_recipe(str(folder.config)).config()
     else:
         chosen = load_recipe(recipe)
-        sources = _sources(data, valid, test)
+        if data is not None:
+            chosen = chosen.without_sources()
         config = chosen.config(
             settings,
             data={
-                **sources,
+                "train": data,
+                "validation": valid,
+                "test": test,
                 "text_column": text_column,
                 "label_column": label_column,
                 "delimiter": delimiter,
@@ -147,13 +164,11 @@ def evaluate(
     run: Run,
     data: Annotated[str, typer.Argument(help="Labelled rows: a file, saved dataset or Hub id.")],
     split: Annotated[str | None, _quiet_option("--split", "Split of a dataset.")] = None,
-    text_column: Annotated[str | None, _quiet_option("--text-column", "Column of the texts.")] = None,
-    label_column: Annotated[
-        str | None, _quiet_option("--label-column", "Column of the labels.")
-    ] = None,
-    on_bad_rows: Annotated[
-        str | None, _quiet_option("--on-bad-rows", "'error' stops, 'skip' leaves them out.")
-    ] = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    on_bad_rows: SkipBadRows = None,
     as_json: Json = False,
 ) -> None:
     """Evaluate a finished run on labelled rows: accuracy with its interval, F1, MCC, AUC."""
@@ -167,6 +182,8 @@ def evaluate(
         test_split=split,
         text_column=text_column,
         label_column=label_column,
+        delimiter=delimiter,
+        encoding=encoding,
         on_bad_rows=on_bad_rows,
     )
     if as_json:
@@ -184,13 +201,24 @@ def predict(
     file: Annotated[
         str | None, _quiet_option("--file", "Table with a text column, or .txt, a text a line.")
     ] = None,
-    text_column: Annotated[str | None, _quiet_option("--text-column", "Column of the texts.")] = None,
+    text_column: TextColumn = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    on_bad_rows: SkipBadRows = None,
     as_json: Json = False,
 ) -> None:
     """Classify texts: label and probability of each."""
     from textlora.inference.predicting import print_predictions, texts_to_predict
 
-    given = texts_to_predict(texts, file, sys.stdin, text_column=text_column)
+    given = texts_to_predict(
+        texts,
+        file,
+        sys.stdin,
+        text_column=text_column,
+        delimiter=delimiter,
+        encoding=encoding,
+        on_bad_rows=on_bad_rows,
+    )
     from textlora.inference.predictor import Predictor
 
     predictor = Predictor.load(run)
@@ -199,7 +227,9 @@ def predict(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Run folder; replaced if it is a run.")] = Path("demo-run"),
+    out: Annotated[Path, typer.Option(help="Run folder; replaced if it is a run.")] = Path(
+        "demo-run"
+    ),
 ) -> None:
     """Train on the reviews that come with textlora, offline, and show what it learnt."""
     from textlora.demo import demo_config
@@ -293,13 +323,6 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     sys.exit(0)
-
-
-def _sources(data: str | None, valid: str | None, test: str | None) -> dict[str, Any]:
-    """Return data settings; rows of one's own replace all of a recipe's sources."""
-    if data is None:
-        return {"validation": valid, "test": test}
-    return {"train": data, "validation": valid, "test": test}
 
 
 def _console(quiet: bool) -> Console:

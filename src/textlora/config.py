@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from textlora.errors import ConfigError
 
@@ -22,7 +29,8 @@ BUNDLED_MODEL = "bundled"
 class Section(BaseModel):
     """A group of settings: immutable, and no key that is not declared."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # YAML reads a revision such as 1234567 as a number.
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
 class SampleText(Section):
@@ -47,9 +55,15 @@ class DataConfig(Section):
     validation_split: str | None = Field(None, description="Split name for validation.")
     test_split: str | None = Field(None, description="Split name for the test part.")
     dataset_config: str | None = Field(None, description="Configuration name of a Hub dataset.")
-    dataset_revision: str | None = Field(None, description="Commit, tag or branch of a Hub dataset.")
-    text_column: str | None = Field(None, description="Column with the texts; found by name if unset.")
-    label_column: str | None = Field(None, description="Column with the labels; found by name if unset.")
+    dataset_revision: str | None = Field(
+        None, description="Commit, tag or branch of a Hub dataset."
+    )
+    text_column: str | None = Field(
+        None, description="Column with the texts; found by name if unset."
+    )
+    label_column: str | None = Field(
+        None, description="Column with the labels; found by name if unset."
+    )
     delimiter: str | None = Field(None, description="Field delimiter of a text table.")
     encoding: str = Field("utf-8", description="Text encoding of the files.")
     label_separator: str | None = Field(
@@ -136,7 +150,6 @@ class TrainingConfig(Section):
     num_train_epochs: float = Field(3, gt=0, description="Passes over the training rows.")
     max_steps: int = Field(-1, ge=-1, description="Stop after this many steps; -1: by epochs.")
     per_device_train_batch_size: int = Field(16, ge=1, description="Rows in a training step.")
-    per_device_eval_batch_size: int = Field(32, ge=1, description="Rows in an evaluation step.")
     gradient_accumulation_steps: int = Field(1, ge=1, description="Steps summed before an update.")
     learning_rate: float = Field(5e-4, gt=0, description="Peak learning rate.")
     weight_decay: float = Field(0.01, ge=0, description="Weight decay.")
@@ -166,6 +179,29 @@ class TrainingConfig(Section):
         default_factory=list, description="Trackers to log to."
     )
 
+    @field_validator("mixed_precision", mode="before")
+    @classmethod
+    def _no_is_a_word(cls, value: Any) -> Any:
+        # YAML reads a bare `no` as false.
+        return "no" if value is False else value
+
+
+class ComputeConfig(Section):
+    """How the arithmetic is done; the function computed is the same."""
+
+    path: Literal["auto", "fast", "plain"] = Field(
+        "auto",
+        description="fast: packed sequences, no padding; plain: Transformers' own forward; "
+        "auto: fast where the model has it.",
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto",
+        description="Type of the frozen products on the fast path; auto: bf16 where it is native.",
+    )
+    attention_dropout: Literal["keep", "off"] = Field(
+        "keep", description="Dropout on the attention weights, on the fast path."
+    )
+
 
 class RunConfig(Section):
     """All settings of a run.
@@ -179,6 +215,7 @@ class RunConfig(Section):
     model: ModelConfig = Field(default_factory=ModelConfig)
     lora: LoraSettings = Field(default_factory=LoraSettings)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
+    compute: ComputeConfig = Field(default_factory=ComputeConfig)
 
     @model_validator(mode="after")
     def _check_combinations(self) -> RunConfig:
@@ -226,7 +263,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         place = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{path}{place}: this is not valid YAML.", "Mend the file.") from None
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: a mapping of sections is expected.", "See: textlora recipes show")
+        raise ConfigError(
+            f"{path}: a mapping of sections is expected.", "See: textlora recipes show"
+        )
     return values
 
 
@@ -276,7 +315,7 @@ def _explain(error: ValidationError, origin: str) -> tuple[str, str]:
     place = [str(part) for part in first["loc"]]
     key = ".".join(place[:2])
     if first["type"] == "extra_forbidden":
-        return f"{origin}: there is no setting '{key}'.", _nearest(key)
+        return f"{origin}: there is no setting '{'.'.join(place)}'.", _nearest(key)
     if not place:
         return f"{origin}: {first['msg'].removeprefix('Value error, ')}.", ""
     remedy = f"Give {key} another value."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """Return the user's cache folder: TEXTLORA_CACHE, or textlora under XDG_CACHE_HOME or ~/.cache."""
+    """Return the cache folder: TEXTLORA_CACHE, or textlora under XDG_CACHE_HOME or ~/.cache."""
     explicit = os.environ.get("TEXTLORA_CACHE")
     if explicit:
         return Path(explicit).expanduser()

@@ -140,6 +140,19 @@ class RunFolder:
         except Exception:  # a full disk must not hide the first error; "running" is no "finished"
             return
 
+    def require_resumable(self) -> None:
+        """Refuse what is no interrupted run.
+
+        Raises:
+            RunError: the folder is no run, or the run is finished.
+        """
+        if not self.state() or not self.config.is_file():
+            raise RunError(
+                f"{self.path}: there is no run to resume in this folder.",
+                "Give the folder of an interrupted run.",
+            )
+        self.check_free(resume=True)
+
     def require_finished(self) -> None:
         """Refuse anything but a finished run.
 
@@ -147,7 +160,7 @@ class RunFolder:
             RunError: the folder is no run, or the run did not finish.
         """
         if not self.path.is_dir():
-            raise RunError(f"{self.path}: there is no such run folder.", "See the folders in runs/.")
+            raise RunError(f"{self.path}: there is no such run folder.", "Look into runs/.")
         state = self.state()
         if not state:
             raise RunError(
@@ -177,7 +190,7 @@ def write_text(path: Path, text: str) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, path)
+            temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
 

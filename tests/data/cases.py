@@ -100,10 +100,10 @@ def _hub_out_of_reach(folder: Path) -> object:
         return load_parts(DataConfig(train="shawhin/imdb-truncated"))
 
 
-def _no_space(folder: Path) -> object:
+def _no_space(folder: Path) -> None:
     refusal = OSError(28, "No space left on device")
     with mock.patch("os.replace", side_effect=refusal):
-        return write_rejected([], folder / "rejected.csv")
+        write_rejected([], folder / "rejected.csv")
 
 
 def _no_space_for_tokens(folder: Path) -> object:

@@ -50,7 +50,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(200, json.dumps(answer).encode())
         return self._refuse("RepoNotFound")
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def _refuse(self, code: str, commit: str | None = None) -> None:
         self._send(404, b"{}", commit=commit, **{"X-Error-Code": code})

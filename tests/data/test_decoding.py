@@ -22,17 +22,17 @@ def test_message_names_line_byte_and_encoding(write: Write, mark: bytes) -> None
         read_table(write("r.csv", content), ReadOptions())
     assert "r.csv, line 3: byte 0xE9" in str(caught.value)
     assert f"byte {place} of the file" in str(caught.value)
-    assert "data.encoding=cp1252" in caught.value.remedy
+    assert "--encoding cp1252" in caught.value.remedy
 
 
 def test_latin1_where_cp1252_does_not_fit(write: Write) -> None:
-    with pytest.raises(DataError, match=r"data\.encoding=latin-1"):
+    with pytest.raises(DataError, match=r"--encoding latin-1"):
         read_table(write("r.csv", b"text,label\ncaf\xe9 \x81,1\n"), ReadOptions())
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_utf16_is_recognised(write: Write, encoding: str) -> None:
-    with pytest.raises(DataError, match=rf"looks like UTF-16.*data\.encoding={encoding}\."):
+    with pytest.raises(DataError, match=rf"looks like UTF-16.*--encoding {encoding}\."):
         read_table(write("r.csv", ROWS.encode(encoding)), ReadOptions())
 
 
@@ -43,7 +43,7 @@ def test_the_right_encoding_reads(write: Write, encoding: str) -> None:
 
 
 def test_utf8_read_as_ascii_suggests_utf8(write: Write) -> None:
-    with pytest.raises(DataError, match=r"data\.encoding=utf-8"):
+    with pytest.raises(DataError, match=r"--encoding utf-8"):
         read_table(write("r.csv", ROWS), ReadOptions(encoding="ascii"))
 
 

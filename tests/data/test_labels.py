@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 
 import numpy as np
@@ -129,12 +130,12 @@ _NUMBERS = st.lists(st.integers(-99, 99), min_size=2, max_size=6, unique=True)
 
 
 @given(classes=_NAMES | _NUMBERS, order=st.randoms(use_true_random=False))
-def test_decode_undoes_encode(classes: list[Label], order: st.DataObject) -> None:
+def test_decode_undoes_encode(classes: list[Label], order: random.Random) -> None:
     rows = classes * 3
-    order.shuffle(rows)  # type: ignore[attr-defined]
+    order.shuffle(rows)
     labels = LabelSet.from_table(table(rows))
     assert labels.decode(labels.encode(table(rows))) == rows
-    assert list(labels.values) == sorted(classes)  # type: ignore[type-var]
+    assert list(labels.values) == sorted(classes)
     assert LabelSet.from_dict(json.loads(json.dumps(labels.to_dict()))) == labels
 
 

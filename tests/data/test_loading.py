@@ -162,9 +162,9 @@ def test_unknown_label_in_a_given_part(write: Write) -> None:
 
 def test_training_rows_are_no_validation_rows(write: Write, tmp_path: Path) -> None:
     path = str(write("t.csv", csv_rows(40)))
-    with pytest.raises(DataError, match="these are the rows to train on"):
+    with pytest.raises(DataError, match="the rows to train on are named for the validation"):
         load_parts(DataConfig(train=path, validation=path))
-    with pytest.raises(DataError, match=r"three \(train\): these are the rows to train on"):
+    with pytest.raises(DataError, match=r"three \(train\): the rows to train on"):
         load_parts(DataConfig(train=saved(tmp_path / "three", train=4, test=4), test_split="train"))
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from textlora.data.reading import table_from_python
-from textlora.data.rows import MAX_TEXT_BYTES, BadCell, read_label_cell, read_text_cell
+from textlora.data.rows import MAX_TEXT_BYTES, BadCellError, read_label_cell, read_text_cell
 from textlora.errors import DataError
 
 
@@ -39,7 +39,7 @@ def test_words_that_pandas_takes_for_missing_are_texts(text: str) -> None:
     ],
 )
 def test_bad_texts(value: object, reason: str) -> None:
-    with pytest.raises(BadCell, match=reason):
+    with pytest.raises(BadCellError, match=reason):
         read_text_cell(value)
 
 
@@ -49,7 +49,7 @@ def test_longest_text_is_accepted() -> None:
 
 def test_blank_after_html_is_stripped() -> None:
     assert read_text_cell("<br />") == "<br />"
-    with pytest.raises(BadCell, match="blank without its HTML"):
+    with pytest.raises(BadCellError, match="blank without its HTML"):
         read_text_cell("<br />", without_html=True)
 
 
@@ -93,7 +93,7 @@ def test_labels(value: object, separator: str | None, untyped: bool, label: Any)
     ],
 )
 def test_bad_labels(value: object, separator: str | None, reason: str) -> None:
-    with pytest.raises(BadCell, match=reason):
+    with pytest.raises(BadCellError, match=reason):
         read_label_cell(value, separator, untyped=False)
 
 

@@ -86,7 +86,7 @@ def _refuse_utf16(content: bytes, source: str) -> None:
             "the file is not UTF-8 but looks like UTF-16.",
             source=source,
             line=1,
-            remedy=f"Give its encoding: --set data.encoding={_likely_utf16(sample)}.",
+            remedy=f"Give its encoding: --encoding {_likely_utf16(sample)}.",
         )
 
 
@@ -99,14 +99,15 @@ def _likely_utf16(sample: bytes) -> str:
 def _undecodable(
     content: bytes, error: UnicodeDecodeError, source: str, encoding: str
 ) -> DataError:
+    likely = _likely(content)
     # utf-8-sig counts from behind the byte order mark.
     offset = len(content) - len(error.object) + error.start
     return DataError(
         f"byte 0x{content[offset]:02X} (byte {offset + 1} of the file) is not valid {encoding}.",
         source=source,
         line=content.count(b"\n", 0, offset) + 1,
-        remedy=f"The file looks like {_likely(content)}: give --set data.encoding="
-        f"{_likely(content)}, or set such rows aside with --on-bad-rows skip.",
+        remedy=f"The file looks like {likely}: give --encoding {likely}, or set such rows aside "
+        "with --on-bad-rows skip.",
     )
 
 

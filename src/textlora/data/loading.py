@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from textlora.config import DataConfig
-from textlora.data.hub import TEST_SPLITS, TRAIN_SPLITS, VALIDATION_SPLITS, choose_split
+from textlora.data.hub import TEST_SPLITS, TRAIN_SPLITS, VALIDATION_SPLITS
 from textlora.data.labels import LabelSet, Targets
-from textlora.data.reading import read_table, split_names
+from textlora.data.reading import read_table
 from textlora.data.rows import NoLabelsError
+from textlora.data.sources import Place, is_named, options_of, place_of, plan_sources
 from textlora.data.splitting import Indices, random_subset, rows_of_share, stratified_split
-from textlora.data.tables import ReadOptions, RejectedRow, TextTable
-from textlora.errors import ConfigError, DataError
+from textlora.data.tables import RejectedRow, TextTable
+from textlora.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -57,25 +57,6 @@ class Parts:
     rejected: list[RejectedRow]
 
 
-@dataclass(frozen=True)
-class _Place:
-    """A source and the split in it."""
-
-    source: str
-    split: str | None
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Where each part comes from; a size above 0 means: split it off the training rows."""
-
-    train: _Place
-    validation: _Place | None
-    test: _Place | None
-    validation_size: float
-    test_size: float
-
-
 def load_parts(data: DataConfig) -> Parts:
     """Read, check, split and label the data of a run.
 
@@ -94,23 +75,20 @@ def load_parts(data: DataConfig) -> Parts:
         ConfigError: no training data are named.
         DataError: a source, a column, a row or a label cannot be used.
     """
-    plan = _plan(data)
+    plan = plan_sources(data)
+    train = _read(plan.train, data)
+    validation = None if plan.validation is None else _read(plan.validation, data)
     test, test_size = None, plan.test_size
     if plan.test is not None:
         try:
             test = _read(plan.test, data)
         except NoLabelsError:
-            if _is_named(data.test, data.test_split):
+            if is_named(data.test, data.test_split):
                 raise
             # Benchmarks publish test splits without labels: they cannot test anything here.
             test_size = data.test_size
     sizes = {"validation_size": plan.validation_size, "test_size": test_size}
-    return parts_from_tables(
-        _read(plan.train, data),
-        None if plan.validation is None else _read(plan.validation, data),
-        test,
-        data.model_copy(update=sizes),
-    )
+    return parts_from_tables(train, validation, test, data.model_copy(update=sizes))
 
 
 def parts_from_tables(
@@ -166,7 +144,7 @@ def load_labelled(source: str, data: DataConfig, labels: LabelSet) -> Part:
     Raises:
         DataError: the source, a row or a label cannot be used.
     """
-    place = _place(source, data.test_split, (*TEST_SPLITS, *VALIDATION_SPLITS), data)
+    place = place_of(source, data.test_split, (*TEST_SPLITS, *VALIDATION_SPLITS), data)
     table = _read(place, data)
     return Part(table, labels.encode(table))
 
@@ -185,84 +163,12 @@ def load_texts(source: str, data: DataConfig) -> TextTable:
     Raises:
         DataError: the source or a row cannot be used.
     """
-    place = _place(source, data.test_split, (*TEST_SPLITS, *TRAIN_SPLITS), data)
+    place = place_of(source, data.test_split, (*TEST_SPLITS, *TRAIN_SPLITS), data)
     return _read(place, data, labelled=False)
 
 
-def _plan(data: DataConfig) -> _Plan:
-    if data.train is None:
-        raise ConfigError("data.train is not set.", "Name the data to train on.")
-    own = split_names(data.train, _options(data))
-    train_split = data.train_split or (choose_split(own, TRAIN_SPLITS, data.train) if own else None)
-    train = _Place(data.train, train_split)
-    free = [split for split in own if split != train_split]
-
-    named_validation = _is_named(data.validation, data.validation_split)
-    validation = _named(data, data.validation, data.validation_split, VALIDATION_SPLITS)
-    if not named_validation:
-        validation = _own_split(data.train, free, VALIDATION_SPLITS)
-    named_test = _is_named(data.test, data.test_split)
-    test = _named(data, data.test, data.test_split, TEST_SPLITS)
-    if not named_test and not named_validation:
-        test = _own_split(data.train, free, TEST_SPLITS)
-    for place in (validation, test):
-        if place == train:
-            raise DataError(
-                "these are the rows to train on, and no measure of what was learnt.",
-                source=place.source if place.split is None else f"{place.source} ({place.split})",
-                remedy="Give other rows with --valid or --test, or leave these out for a split.",
-            )
-    no_test = test is not None or named_validation
-    return _Plan(
-        train,
-        validation,
-        test,
-        validation_size=0 if validation is not None else data.validation_size,
-        test_size=0 if no_test else data.test_size,
-    )
-
-
-def _is_named(source: str | None, split: str | None) -> bool:
-    return source is not None or split is not None
-
-
-def _named(
-    data: DataConfig, source: str | None, split: str | None, preferred: Sequence[str]
-) -> _Place | None:
-    if source is None and split is None:
-        return None
-    return _place(source or str(data.train), split, (*preferred, *TEST_SPLITS), data)
-
-
-def _own_split(source: str, splits: Sequence[str], preferred: Sequence[str]) -> _Place | None:
-    return next((_Place(source, name) for name in preferred if name in splits), None)
-
-
-def _place(source: str, split: str | None, preferred: Sequence[str], data: DataConfig) -> _Place:
-    if split is None:
-        own = split_names(source, _options(data))
-        split = choose_split(own, preferred, source) if own else None
-    return _Place(source, split)
-
-
-def _options(data: DataConfig, split: str | None = None, labelled: bool = True) -> ReadOptions:
-    return ReadOptions(
-        text_column=data.text_column,
-        label_column=data.label_column if labelled else None,
-        delimiter=data.delimiter,
-        encoding=data.encoding,
-        label_separator=data.label_separator,
-        on_bad_rows=data.on_bad_rows,
-        strip_html=data.strip_html,
-        split=split,
-        dataset_config=data.dataset_config,
-        dataset_revision=data.dataset_revision,
-        labelled=labelled,
-    )
-
-
-def _read(place: _Place, data: DataConfig, labelled: bool = True) -> TextTable:
-    return read_table(place.source, _options(data, place.split, labelled))
+def _read(place: Place, data: DataConfig, labelled: bool = True) -> TextTable:
+    return read_table(place.source, options_of(data, place.split, labelled))
 
 
 def _labelled(table: TextTable | None, labels: LabelSet) -> Part | None:

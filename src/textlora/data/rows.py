@@ -21,7 +21,7 @@ SURROGATE_REASON = "half of a character (a lone surrogate), which is no valid te
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
 
-class BadCell(ValueError):
+class BadCellError(ValueError):
     """A cell that cannot be used; its message is the reason."""
 
 
@@ -86,7 +86,7 @@ def check_rows(raw: RawTable, options: ReadOptions) -> TextTable:
             if raw.labels is not None:
                 separator = options.label_separator
                 labels.append(read_label_cell(raw.labels[index], separator, raw.untyped))
-        except BadCell as bad:
+        except BadCellError as bad:
             told = shown(raw.texts[index])
             rejected.append(RejectedRow(raw.source, line, column, told, str(bad)))
             if options.on_bad_rows == "error":
@@ -108,19 +108,19 @@ def read_text_cell(value: object, without_html: bool = False) -> str:
         without_html: strip HTML before the text is found blank or not.
 
     Raises:
-        BadCell: it is missing, blank, no string, too long, or holds characters
+        BadCellError: it is missing, blank, no string, too long, or holds characters
             that no text has.
     """
     if is_missing(value) or value == "":
-        raise BadCell("the text is missing")
+        raise BadCellError("the text is missing")
     if not isinstance(value, str):
-        raise BadCell(f"the text is not a string but {_kind(value)} ({clip(value)})")
+        raise BadCellError(f"the text is not a string but {_kind(value)} ({clip(value)})")
     _check_characters(value, "text")
     text = strip_html(value) if without_html else str(value)
     if not value.strip():
-        raise BadCell("the text is blank")
+        raise BadCellError("the text is blank")
     if not text.strip():
-        raise BadCell("the text is blank without its HTML")
+        raise BadCellError("the text is blank without its HTML")
     return text
 
 
@@ -133,7 +133,7 @@ def read_label_cell(value: object, separator: str | None, untyped: bool) -> Labe
         untyped: the cell comes from a text file: white space around it means nothing.
 
     Raises:
-        BadCell: it is missing, or no integer, string or list of these.
+        BadCellError: it is missing, or no integer, string or list of these.
     """
     if isinstance(value, list | tuple | set | frozenset):
         return tuple(sorted({_one_name(item) for item in value}))
@@ -142,7 +142,7 @@ def read_label_cell(value: object, separator: str | None, untyped: bool) -> Labe
         if separator is not None:
             names = {part.strip() for part in value.split(separator)} - {""}
             if not names:
-                raise BadCell("the label is missing")
+                raise BadCellError("the label is missing")
             return tuple(sorted(names))
     label = _one_label(value, untyped)
     return label if separator is None else (str(label),)
@@ -170,15 +170,15 @@ def bad_row_error(row: RejectedRow, remedy: str = SKIP_REMEDY) -> DataError:
 
 def _check_characters(text: str, what: str) -> None:
     if "\0" in text:
-        raise BadCell(f"the {what} has a NUL byte in it")
+        raise BadCellError(f"the {what} has a NUL byte in it")
     try:
         size = len(text.encode("utf-8"))
     except UnicodeEncodeError as error:
         undecoded = 0xDC80 <= ord(text[error.start]) <= 0xDCFF
         found = "bytes in it that the encoding does not have" if undecoded else SURROGATE_REASON
-        raise BadCell(f"the {what} has {found}") from None
+        raise BadCellError(f"the {what} has {found}") from None
     if size > MAX_TEXT_BYTES:
-        raise BadCell(f"the {what} is {size:,} bytes long, more than {MAX_TEXT_BYTES:,}")
+        raise BadCellError(f"the {what} is {size:,} bytes long, more than {MAX_TEXT_BYTES:,}")
 
 
 def _one_name(item: object) -> str:
@@ -189,7 +189,7 @@ def _one_name(item: object) -> str:
 
 def _one_label(value: object, untyped: bool) -> Label:
     if is_missing(value):
-        raise BadCell("the label is missing")
+        raise BadCellError("the label is missing")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -197,11 +197,11 @@ def _one_label(value: object, untyped: bool) -> Label:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, str):
-        raise BadCell(
+        raise BadCellError(
             f"the label is {_kind(value)} ({clip(value)}), not a string, an integer or a list"
         )
     if not value.strip():
-        raise BadCell("the label is missing")
+        raise BadCellError("the label is missing")
     return value.strip() if untyped else str(value)
 
 

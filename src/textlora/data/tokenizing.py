@@ -172,7 +172,7 @@ def _save(texts: TokenizedTexts, file: Path) -> None:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(content)
-            os.replace(temporary, file)
+            temporary.replace(file)
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from textlora.config import RunConfig
+from textlora.config import RunConfig, build_config
 from textlora.data.labels import LabelSet
 from textlora.data.loading import load_labelled
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
@@ -34,14 +34,16 @@ def evaluate_file(
     """
     predictor = Predictor.load(run)
     spec = predictor.spec
-    # The predictor strips HTML itself; label names and splits are those of the training data.
-    settings = _run_config(run).data.model_copy(
-        update={
-            "strip_html": False,
-            "test_split": None,
-            **{name: value for name, value in overrides.items() if value is not None},
-        }
-    )
+    trained_on = _run_config(run).data
+    values = {
+        **trained_on.model_dump(),
+        "strip_html": False,  # the predictor does it
+        "test_split": None,
+        **{name: value for name, value in overrides.items() if value is not None},
+    }
+    if source not in (trained_on.train, trained_on.validation, trained_on.test):
+        values |= {"dataset_config": None, "dataset_revision": None}
+    settings = build_config({"data": values}, origin="evaluate").data
     labels = LabelSet(spec.label_names, spec.head.multi_label, spec.label_values)
     part = load_labelled(source, settings, labels)
     with progress_bar(console, "evaluating", len(part)) as progress:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from textlora.errors import ConfigError, DataError
 
@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 
 
 def texts_to_predict(
-    texts: Sequence[str] | None, file: str | None, stdin: TextIO, *, text_column: str | None = None
+    texts: Sequence[str] | None, file: str | None, stdin: TextIO, **reading: Any
 ) -> list[str]:
     """Return the texts from the arguments, a file, or standard input (a text a line).
+
+    Args:
+        texts: the arguments.
+        file: a table, or a `.txt` file with a text a line.
+        stdin: read where neither is given.
+        reading: settings of section `data` for a table; None is the default.
 
     Raises:
         ConfigError: no texts, or more than one source of them.
@@ -37,10 +43,11 @@ def texts_to_predict(
         return _lines(stdin.read(), "standard input")
     if file.endswith(".txt"):
         return _text_file(Path(file))
-    from textlora.config import DataConfig
+    from textlora.config import build_config
     from textlora.data.loading import load_texts
 
-    return load_texts(file, DataConfig(text_column=text_column)).texts
+    given = {name: value for name, value in reading.items() if value is not None}
+    return load_texts(file, build_config({"data": given}, origin="--file").data).texts
 
 
 def print_predictions(

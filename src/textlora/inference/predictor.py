@@ -12,13 +12,15 @@ import torch
 from torch import nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from textlora.config import ComputeConfig
 from textlora.data.cleaning import strip_html
 from textlora.data.tokenizing import tokenize
 from textlora.errors import RunError
 from textlora.inference.scoring import Progress, score
 from textlora.model.adapters import load_adapter
 from textlora.model.backbones import resize_embeddings
-from textlora.model.forward import Forward, PlainForward, TokenIds
+from textlora.model.choose import choose_forward
+from textlora.model.forward import Forward, TokenIds
 from textlora.model.heads import load_base_classifier, probabilities
 from textlora.model.spec import FILE_NAME, ClassifierSpec
 from textlora.run import RunFolder
@@ -58,8 +60,12 @@ class Predictor:
     forward: Forward
 
     @classmethod
-    def load(cls, path: str | Path) -> Predictor:
+    def load(cls, path: str | Path, compute: ComputeConfig | None = None) -> Predictor:
         """Load a finished run, or an adapter folder.
+
+        Args:
+            path: its folder.
+            compute: how the arithmetic is done; None: as fast as the machine allows.
 
         Raises:
             RunError: the run is missing or did not finish.
@@ -74,7 +80,10 @@ class Predictor:
         model = load_adapter(base, folder).eval()
         if torch.cuda.is_available():
             model = model.to("cuda")
-        return cls(model, tokenizer, spec, PlainForward(int(tokenizer.pad_token_id)))
+        choice = choose_forward(
+            model, spec.head, int(tokenizer.pad_token_id), compute or ComputeConfig()
+        )
+        return cls(model, tokenizer, spec, choice.forward)
 
     def sequences(self, texts: Sequence[str]) -> Sequence[TokenIds]:
         """Return the token ids of texts, prepared as in training."""

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import tempfile
+import copy
+import math
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model, get_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
 from peft.utils import SAFETENSORS_WEIGHTS_NAME
-from safetensors import safe_open
-from torch import nn
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from textlora.config import LoraSettings
 from textlora.errors import ConfigError, ModelError
-from textlora.model.architectures import (
-    LOGICAL_TARGETS,
-    architecture_of,
-    layer_range,
-)
 from textlora.model.backbones import Backbone
 from textlora.model.heads import BaseClassifier
+from textlora.model.targets import (
+    adapted_modules,
+    checked_modules,
+    covered_heads,
+    is_inside,
+    shortest,
+)
 
 # These start from a split of the base weight, which they change; the saved
 # adapter is converted so that it fits the untouched base.
@@ -33,7 +36,10 @@ _UNSUPPORTED_INITS = {
     "loftq": "it needs a quantised base model",
     "corda": "it needs a covariance pass with its own configuration",
     "eva": "it needs a pass over the data with its own configuration",
+    "lora_ga": "it needs a gradient pass with its own configuration",
 }
+_ADAPTER = "default"
+_PREFIX = "base_model.model."
 
 
 @dataclass(frozen=True)
@@ -71,9 +77,9 @@ def add_adapter(
     Raises:
         ConfigError: a target or layer does not exist, or PEFT refuses the settings.
     """
-    modules = target_modules(base, settings)
-    in_head = "head" in settings.target_modules
-    to_save = [] if in_head else list(base.trained_head)
+    names = adapted_modules(base, settings)
+    in_head = covered_heads(names, base)
+    to_save = [head for head in base.trained_head if head not in in_head]
     config = LoraConfig(
         # PEFT's task type always trains the head in full; with LoRA on the head it must not.
         task_type=None if in_head else TaskType.SEQ_CLS,
@@ -81,8 +87,8 @@ def add_adapter(
         lora_alpha=settings.lora_alpha,  # type: ignore[arg-type]
         lora_dropout=settings.lora_dropout,
         bias=settings.bias,
-        target_modules=modules,
-        modules_to_save=to_save + settings.modules_to_save,
+        target_modules=shortest(names, base, settings),
+        modules_to_save=to_save + checked_modules(settings.modules_to_save, base),
         use_rslora=settings.use_rslora,
         use_dora=settings.use_dora,
         init_lora_weights=_checked_init(settings.init_lora_weights),  # type: ignore[arg-type]
@@ -91,83 +97,82 @@ def add_adapter(
     try:
         model = get_peft_model(base.model, config)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"PEFT refuses these LoRA settings: {error}", "See section lora.") from error
-    saved = model.peft_config["default"].modules_to_save  # type: ignore[attr-defined]
-    model.peft_config["default"].modules_to_save = sorted(set(saved or []))  # type: ignore[attr-defined]
+        raise ConfigError(
+            f"PEFT refuses these LoRA settings: {_first_line(error)}", "See section lora."
+        ) from error
+    added: Any = model.peft_config[_ADAPTER]
+    added.modules_to_save = sorted(set(added.modules_to_save or []))
     if backbone is not None:
-        model.peft_config["default"].base_model_name_or_path = backbone.reference()
+        added.base_model_name_or_path = backbone.reference()
     return model  # type: ignore[return-value]
 
 
-def target_modules(base: BaseClassifier, settings: LoraSettings) -> list[str]:
-    """Return the modules that get an adapter, as PEFT takes them.
-
-    The shortest form that means exactly these modules: endings such as `q_lin`
-    where they are unambiguous, full names otherwise.
-
-    Raises:
-        ConfigError: a name fits no module, or the layers are out of range.
-    """
-    linear = _linear_modules(base.model)
-    endings = _endings(base, settings.target_modules)
-    wanted: list[str] = []
-    for ending in endings:
-        found = [name for name in linear if name == ending or name.endswith(f".{ending}")]
-        if ending == "output.dense":
-            # BERT's FFN and its attention both end so; "out" is the attention's.
-            found = [name for name in found if "attention" not in name]
-        if not found:
-            raise ConfigError(
-                f"lora.target_modules: '{ending}' fits no module of this model.",
-                f"Use {', '.join(LOGICAL_TARGETS)}, or one of: {_short_names(linear)}.",
-            )
-        wanted += found
-    wanted = _in_layers(sorted(set(wanted)), base, settings)
-    matched_by_endings = {
-        name for name in linear if any(name == e or name.endswith(f".{e}") for e in endings)
-    }
-    return sorted(set(endings)) if matched_by_endings == set(wanted) else wanted
-
-
-def save_adapter(model: PeftModel, folder: Path, initial: Path | None = None) -> None:
-    """Write the adapter with its head as PEFT files (safetensors).
-
-    Args:
-        model: the tuned model.
-        folder: where to.
-        initial: the adapter as it was before training, where its initialisation changed the base.
-    """
-    model.save_pretrained(
-        str(folder),
-        # "auto" would ask the Hub whether the vocabulary grew.
-        save_embedding_layers=False,
-        path_initial_model_for_weight_conversion=None if initial is None else str(initial),
-    )
+def save_adapter(model: PeftModel, folder: Path) -> None:
+    """Write the adapter as it is, as a checkpoint to resume from."""
+    # "auto" would ask the Hub whether the vocabulary grew.
+    model.save_pretrained(str(folder), save_embedding_layers=False)
     # PEFT writes an empty model card; ours is written with the figures.
     (folder / "README.md").unlink(missing_ok=True)
 
 
-def save_initial_adapter(model: PeftModel, settings: LoraSettings) -> Path | None:
-    """Keep the untrained adapter where saving will need it, else return None.
+@dataclass(frozen=True)
+class UntrainedAdapter:
+    """What the finished adapter can only be written with, taken before training.
 
-    The caller removes the folder.
+    Args:
+        head: modules of the fresh head that are not trained in full, but by LoRA.
+        weights: the adapter's weights where their initialisation changed the base, else None.
     """
+
+    head: tuple[str, ...]
+    weights: dict[str, Tensor] | None
+
+
+def untrained_adapter(
+    model: PeftModel, base: BaseClassifier, settings: LoraSettings
+) -> UntrainedAdapter:
+    """Keep what `export_adapter` will need of an adapter that is not trained yet."""
+    head = covered_heads(_lora_layers(model), base)
     init = settings.init_lora_weights
     if not isinstance(init, str) or not init.startswith(_MUTATING_INITS):
-        return None
-    folder = Path(tempfile.mkdtemp(prefix="textlora-initial-"))
-    config = model.peft_config["default"]
-    # PEFT's conversion wants the stored initial adapter to load without splitting again.
-    original = config.init_lora_weights  # type: ignore[attr-defined]
-    config.init_lora_weights = True  # type: ignore[attr-defined]
-    try:
-        save_adapter(model, folder)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    finally:
-        config.init_lora_weights = original  # type: ignore[attr-defined]
-    return folder
+        return UntrainedAdapter(tuple(head), None)
+    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return UntrainedAdapter(tuple(head), {name: weight.clone() for name, weight in weights.items()})
+
+
+def export_adapter(model: PeftModel, folder: Path, untrained: UntrainedAdapter) -> None:
+    """Write the adapter with its head as PEFT files that fit the untouched base.
+
+    Two things differ from the adapter in training. Where the initialisation took
+    a part out of the base weights, that part is taken out of the adapter, too,
+    which doubles its rank. And a head is written in full where it had a LoRA
+    adapter: its base was drawn at random and is nowhere else.
+    """
+    tensors: dict[str, Tensor] = get_peft_model_state_dict(model, save_embedding_layers=False)
+    config: Any = copy.deepcopy(model.peft_config[_ADAPTER])
+    config.inference_mode = True
+    if untrained.head:
+        tensors = _with_full_head(tensors, model, untrained.head)
+        config.task_type = TaskType.SEQ_CLS
+        config.modules_to_save = sorted({*config.modules_to_save, *untrained.head})
+        config.target_modules = [
+            name for name in _lora_layers(model) if not is_inside(name, untrained.head)
+        ]
+    if untrained.weights is not None:
+        for name in tensors:
+            if ".lora_A." in name:
+                tensors[name] = _joined(tensors[name], untrained.weights[name], dim=0)
+            elif ".lora_B." in name:
+                tensors[name] = _joined(tensors[name], -untrained.weights[name], dim=1)
+        config.lora_alpha *= math.sqrt(2) if config.use_rslora else 2
+        config.r *= 2
+        config.init_lora_weights = True
+    config.target_modules = sorted(config.target_modules)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Cloned: tensors that share memory are refused.
+    plain = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    save_file(plain, folder / SAFETENSORS_WEIGHTS_NAME, metadata={"format": "pt"})
+    config.save_pretrained(str(folder))
 
 
 def load_adapter(base: BaseClassifier, folder: Path, *, trainable: bool = False) -> PeftModel:
@@ -179,29 +184,78 @@ def load_adapter(base: BaseClassifier, folder: Path, *, trainable: bool = False)
     weights = folder / SAFETENSORS_WEIGHTS_NAME
     for file in (weights, folder / "adapter_config.json"):
         if not file.is_file():
-            raise ModelError(f"{folder}: {file.name} is missing.", "Give a complete adapter folder.")
-    with safe_open(weights, framework="pt") as tensors:
-        saved = list(tensors.keys())
-    for name in base.trained_head:
-        if not any(f".{name}." in key for key in saved):
             raise ModelError(
-                f"{folder}: the adapter has no weights for the head module '{name}'; "
-                "it would predict at random.",
-                "Save the adapter again with its head.",
+                f"{folder}: {file.name} is missing.", "Give a complete adapter folder."
             )
+    try:
+        with safe_open(weights, framework="pt") as tensors:
+            saved = set(tensors.keys())
+    except SafetensorError as error:
+        raise ModelError(
+            f"{weights}: the file is damaged ({_first_line(error)}).", "Restore it, or train again."
+        ) from None
+    _require_head(base, saved, folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
+        # PEFT would go on with the missing weights as they are before training.
+        warnings.filterwarnings("error", "Found missing adapter keys", UserWarning)
         try:
             return PeftModel.from_pretrained(  # type: ignore[no-any-return]
                 base.model,  # type: ignore[arg-type]
                 str(folder),
                 is_trainable=trainable,
             )
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, TypeError, UserWarning) as error:
             raise ModelError(
                 f"{folder}: the adapter does not fit this base model ({_first_line(error)}).",
                 "Load it on the model it was trained on.",
             ) from error
+
+
+def _require_head(base: BaseClassifier, saved: set[str], folder: Path) -> None:
+    for name in base.trained_head:
+        for weight, _ in base.model.get_submodule(name).named_parameters():
+            if f"{_PREFIX}{name}.{weight}" not in saved:
+                raise ModelError(
+                    f"{folder}: the adapter has no weights for the head module '{name}' "
+                    f"({weight}); it would predict at random.",
+                    "Save the adapter again with its head.",
+                )
+
+
+def _with_full_head(
+    tensors: dict[str, Tensor], model: PeftModel, head: Iterable[str]
+) -> dict[str, Tensor]:
+    """Return the adapter's tensors with merged head modules in place of their LoRA matrices."""
+    inner: nn.Module = model.base_model.model  # type: ignore[assignment]
+    result = dict(tensors)
+    for name in head:
+        prefix = f"{_PREFIX}{name}."
+        result = {key: tensor for key, tensor in result.items() if not key.startswith(prefix)}
+        merged = _merged(copy.deepcopy(inner.get_submodule(name)))
+        result.update({prefix + key: weight for key, weight in merged.named_parameters()})
+    return result
+
+
+def _merged(module: nn.Module) -> nn.Module:
+    """Return a module with its LoRA layers merged into plain ones, in place."""
+    if isinstance(module, LoraLayer):
+        module.merge()  # type: ignore[operator]
+        return module.get_base_layer()
+    for name, child in module.named_children():
+        setattr(module, name, _merged(child))
+    return module
+
+
+def _joined(trained: Tensor, initial: Tensor, dim: int) -> Tensor:
+    import torch
+
+    return torch.cat([trained, initial.to(trained.device)], dim=dim)
+
+
+def _lora_layers(model: PeftModel) -> list[str]:
+    inner: nn.Module = model.base_model.model  # type: ignore[assignment]
+    return [name for name, module in inner.named_modules() if isinstance(module, LoraLayer)]
 
 
 def _checked_init(init: bool | str) -> bool | str:
@@ -213,60 +267,6 @@ def _checked_init(init: bool | str) -> bool | str:
                     "Use true, gaussian, pissa, pissa_niter_16, olora or orthogonal.",
                 )
     return init
-
-
-def _endings(base: BaseClassifier, targets: Iterable[str]) -> list[str]:
-    config: Any = base.model.config
-    known = architecture_of(config)
-    endings: list[str] = []
-    for target in targets:
-        if target not in LOGICAL_TARGETS:
-            endings.append(target)
-        elif target == "head":
-            endings += _head_linears(base)
-        elif known is None:
-            raise ConfigError(
-                f"lora.target_modules: '{target}' is not defined for the architecture "
-                f"'{config.model_type}'.",
-                f"Name the model's own modules: {_short_names(_linear_modules(base.model))}.",
-            )
-        else:
-            endings += known.targets[target]
-    return list(dict.fromkeys(endings))
-
-
-def _head_linears(base: BaseClassifier) -> list[str]:
-    return [
-        name
-        for name in _linear_modules(base.model)
-        if any(name == head or name.startswith(f"{head}.") for head in base.trained_head)
-    ]
-
-
-def _linear_modules(model: nn.Module) -> list[str]:
-    kinds = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d)
-    return [
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, kinds) or type(module).__name__ == "Conv1D"
-    ]
-
-
-def _in_layers(names: list[str], base: BaseClassifier, settings: LoraSettings) -> list[str]:
-    if settings.layers is None:
-        return names
-    config: Any = base.model.config
-    allowed = layer_range(settings.layers, config.num_hidden_layers)
-    kept = []
-    for name in names:
-        number = re.search(r"\.(\d+)\.", name)
-        if number is None or int(number.group(1)) in allowed:
-            kept.append(name)
-    return kept
-
-
-def _short_names(names: list[str]) -> str:
-    return ", ".join(dict.fromkeys(re.sub(r"^.*\.\d+\.", "", name) for name in names))
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,8 @@ Weights are read from safetensors files only, and no code is taken from a reposi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from textlora.errors import ModelError
 from textlora.model.architectures import max_positions
 from textlora.model.bundled import bundled_config, bundled_folder
 
-PAD_TOKEN = "[PAD]"
+PAD_TOKEN = "[PAD]"  # noqa: S105
 CONFIG_NAME = "config.json"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
@@ -72,6 +73,12 @@ class Backbone:
         looks_like_path = self.name_or_path.startswith((".", "/", "~"))
         return looks_like_path or self.name_or_path.count("/") > 1
 
+    def absolute(self) -> Backbone:
+        """Return the same with the full path of a local folder, to be found from anywhere."""
+        if not self.is_local or self.name_or_path == BUNDLED_MODEL:
+            return self
+        return replace(self, name_or_path=str(Path(self.name_or_path).expanduser().absolute()))
+
     def reference(self) -> str:
         """Return what an adapter names as its base: the Hub id, or the local folder."""
         return str(self.folder()) if self.is_local else self.name_or_path
@@ -85,7 +92,7 @@ class Backbone:
         if self.name_or_path == BUNDLED_MODEL:
             return bundled_folder()
         if not self.is_local:
-            return self._snapshot()
+            return _snapshot(self.name_or_path, self.revision)
         path = Path(self.name_or_path).expanduser().absolute()
         if not path.is_dir():
             raise ModelError(f"{path}: there is no such folder.", "Check --model.")
@@ -146,7 +153,9 @@ class Backbone:
         folder = self.folder()
         # transformers' own load report lists the new head's weights as a warning at every start.
         verbosity = transformers_logging.get_verbosity()
+        bars = transformers_logging.is_progress_bar_enabled()
         transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
         try:
             return loader(folder, trust_remote_code=False, local_files_only=True, **kwargs)
         except (OSError, ValueError, KeyError) as error:
@@ -157,37 +166,8 @@ class Backbone:
             ) from error
         finally:
             transformers_logging.set_verbosity(verbosity)
-
-    def _snapshot(self) -> Path:
-        # from_pretrained waits up to 46 s before it gives up on a Hub that is out of
-        # reach; a snapshot fails at once, and falls back to the cache by revision.
-        try:
-            return Path(
-                snapshot_download(
-                    self.name_or_path, revision=self.revision, allow_patterns=list(MODEL_FILES)
-                )
-            )
-        except RevisionNotFoundError as error:
-            raise ModelError(
-                f"{self.name_or_path}: there is no revision '{self.revision}' on the Hub.",
-                "Check model.revision.",
-            ) from error
-        except RepositoryNotFoundError as error:
-            raise ModelError(
-                f"{self.name_or_path}: there is no such model on the Hub, and no such folder.",
-                "Check the spelling of --model; private models need HF_TOKEN.",
-            ) from error
-        except HFValidationError as error:
-            raise ModelError(
-                f"{self.name_or_path}: this is neither a folder nor a Hub id.", "Check --model."
-            ) from error
-        except OSError as error:
-            raise ModelError(
-                f"{self.name_or_path}: the Hugging Face Hub is out of reach, "
-                "and the model is not in the local cache.",
-                "Three ways out: --model bundled works offline; --model FOLDER takes a local copy; "
-                "HF_HOME names a filled cache and HF_ENDPOINT a mirror.",
-            ) from error
+            if bars:
+                transformers_logging.enable_progress_bar()
 
 
 def resize_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -226,3 +206,37 @@ def resolve_max_length(asked: int | None, config: PretrainedConfig, tokenizer: A
             f"Set data.max_length to {limit} or less.",
         )
     return asked
+
+
+@cache
+def _snapshot(name: str, revision: str | None) -> Path:
+    # Cached: one start asks for the same model several times, and each time the Hub.
+    # from_pretrained waits up to 46 s before it gives up on a Hub that is out of
+    # reach; a snapshot fails at once, and falls back to the cache by revision.
+    try:
+        return Path(
+            snapshot_download(
+                name, revision=revision, allow_patterns=list(MODEL_FILES)
+            )
+        )
+    except RevisionNotFoundError as error:
+        raise ModelError(
+            f"{name}: there is no revision '{revision}' on the Hub.",
+            "Check model.revision.",
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelError(
+            f"{name}: there is no such model on the Hub, and no such folder.",
+            "Check the spelling of --model; private models need HF_TOKEN.",
+        ) from error
+    except HFValidationError as error:
+        raise ModelError(
+            f"{name}: this is neither a folder nor a Hub id.", "Check --model."
+        ) from error
+    except OSError as error:
+        raise ModelError(
+            f"{name}: the Hugging Face Hub is out of reach, "
+            "and the model is not in the local cache.",
+            "Three ways out: --model bundled works offline; --model FOLDER takes a local copy; "
+            "HF_HOME names a filled cache and HF_ENDPOINT a mirror.",
+        ) from error

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -142,7 +141,7 @@ def convert_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _move_into_place(temporary: Path, target: Path) -> None:
     try:
-        os.replace(temporary, target)
+        temporary.replace(target)
     except OSError:
         # Another process was faster; its folder holds the same bytes.
         if not target.is_dir():

@@ -101,7 +101,9 @@ class PooledClassifier(nn.Module):
         self.classifier = nn.Linear(size, head.num_units)
         for layer in (self.pre_classifier, self.classifier):
             if layer is not None:
-                nn.init.normal_(layer.weight, std=getattr(encoder.config, "initializer_range", 0.02))
+                nn.init.normal_(
+                    layer.weight, std=getattr(encoder.config, "initializer_range", 0.02)
+                )
                 nn.init.zeros_(layer.bias)
 
     def get_input_embeddings(self) -> nn.Module:
@@ -219,7 +221,7 @@ def _own_head(model: PreTrainedModel, new_weights: list[str]) -> list[str]:
         module = weight.rpartition(".")[0]
         if not any(module == name or module.startswith(f"{name}.") for name in names):
             names.append(module)
-    return names or ["classifier", "score"]
+    return names or [name for name in ("classifier", "score") if hasattr(model, name)]
 
 
 def _label_config(head: HeadSpec, label_names: list[str]) -> dict[str, Any]:

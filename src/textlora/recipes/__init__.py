@@ -7,13 +7,19 @@ comes from and what it published.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from textlora.config import RunConfig, build_config, read_yaml, set_value
 from textlora.errors import ConfigError
+
+# Settings of section `data` that say where rows come from.
+SOURCE_KEYS = (
+    *("train", "validation", "test", "train_split", "validation_split", "test_split"),
+    *("dataset_config", "dataset_revision"),
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,12 @@ class Recipe:
     settings: dict[str, Any]
     title: str = ""
     published: dict[str, Any] = field(default_factory=dict)
+
+    def without_sources(self) -> Recipe:
+        """Return the recipe for rows of one's own: it names no data any more."""
+        data = self.settings.get("data", {})
+        kept = {key: value for key, value in data.items() if key not in SOURCE_KEYS}
+        return replace(self, settings={**self.settings, "data": kept})
 
     def config(self, assignments: list[str] | None = None, **sections: dict[str, Any]) -> RunConfig:
         """Return the full settings, with some replaced.
@@ -86,7 +98,9 @@ def load_recipe(name: str | None) -> Recipe:
 
 def _from_file(path: Path) -> Recipe:
     values = read_yaml(path)
-    about = values.pop("about", {})
+    about = values.pop("about", None) or {}
+    if not isinstance(about, dict):
+        raise ConfigError(f"{path}: 'about' is no mapping.", "Write about: {title: …}.")
     # A run's own config.yaml names the recipe it came from.
     name = values.pop("recipe", None) or path.stem
     for section, entries in values.items():

@@ -55,7 +55,9 @@ def training_arguments(config: TrainingConfig, folder: Path) -> TrainingArgument
     )
 
 
-def optimizer_of(config: TrainingConfig) -> tuple[type[torch.optim.Optimizer], dict[str, Any]] | None:
+def optimizer_of(
+    config: TrainingConfig,
+) -> tuple[type[torch.optim.Optimizer], dict[str, Any]] | None:
     """Return class and arguments of the optimizer, or None for the Trainer's AdamW."""
     if config.optim == "adamw":
         return None

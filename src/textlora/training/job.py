@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,22 +15,23 @@ from transformers.trainer_callback import PrinterCallback
 from textlora.config import RunConfig
 from textlora.data.loading import Part, Parts, load_parts
 from textlora.data.tokenizing import TokenizedTexts, tokenize
-from textlora.errors import TextloraError
+from textlora.errors import TextloraError, storage_errors
 from textlora.evaluation.metrics import classification_metrics
 from textlora.evaluation.records import EpochRecord
 from textlora.inference.predictor import Predictor
 from textlora.model.adapters import (
     ParameterCount,
+    UntrainedAdapter,
     add_adapter,
     count_parameters,
-    save_initial_adapter,
+    untrained_adapter,
 )
 from textlora.model.backbones import Backbone, resize_embeddings, resolve_max_length
-from textlora.model.forward import PlainForward
+from textlora.model.choose import choose_forward
 from textlora.model.heads import load_base_classifier, resolve_head
 from textlora.model.spec import ClassifierSpec
 from textlora.paths import cache_dir
-from textlora.run import RunFolder
+from textlora.run import RunFolder, write_text
 from textlora.training import checkpoints, samples
 from textlora.training.arguments import optimizer_of, training_arguments
 from textlora.training.progress import ProgressCallback, record_of
@@ -46,12 +46,14 @@ class Classifier:
     Args:
         predictor: model, tokenizer and spec; its model is the one that is trained.
         parameters: how many parameters are trained.
-        initial: the untrained adapter, where saving needs it.
+        untrained: what saving must know of the adapter before training.
+        path_reason: which way the arithmetic goes, and why.
     """
 
     predictor: Predictor
     parameters: ParameterCount
-    initial: Path | None
+    untrained: UntrainedAdapter
+    path_reason: str
 
 
 def train(
@@ -79,39 +81,36 @@ def train(
     console = console or Console(quiet=True)
     folder.check_free(resume=resume, overwrite=overwrite)
     parts = parts or load_parts(config.data)
-    with _failing(folder, resume, overwrite):
-        classifier = build_classifier(config, parts)
-        try:
-            sequences = tokenize_parts(parts, classifier.predictor)
-            announce(console, parts, classifier, config)
-            chosen = samples.choose(config.data.sample_texts, parts)
-            before = classifier.predictor.predict([sample.text for sample in chosen])
-            started = time.perf_counter()
-            history = fit(config, classifier, parts, sequences, folder, console)
-            seconds = time.perf_counter() - started
-            after = classifier.predictor.predict([sample.text for sample in chosen])
-            results = evaluate_parts(classifier.predictor, parts, sequences)
-            run = TrainedRun(
-                folder=folder,
-                config=config,
-                parameters=classifier.parameters,
-                history=history,
-                results=results,
-                before_after=samples.compare(chosen, before, after),
-                predictor=classifier.predictor,
-                seconds=seconds,
-            )
-            write_results(run, parts, sequences, classifier.initial)
-        finally:
-            if classifier.initial is not None:
-                shutil.rmtree(classifier.initial, ignore_errors=True)
+    classifier = build_classifier(config, parts)
+    sequences = tokenize_parts(parts, classifier.predictor)
+    announce(console, parts, classifier, config)
+    chosen = samples.choose(config.data.sample_texts, parts)
+    before = classifier.predictor.predict([sample.text for sample in chosen])
+    # The folder is touched only now: a mistake in the settings or the data leaves it as it was.
+    with _Failing(folder, resume, overwrite):
+        write_text(folder.config, config.to_yaml())
+        started = time.perf_counter()
+        history = fit(config, classifier, parts, sequences, folder, console)
+        seconds = time.perf_counter() - started
+        after = classifier.predictor.predict([sample.text for sample in chosen])
+        run = TrainedRun(
+            folder=folder,
+            config=config,
+            parameters=classifier.parameters,
+            history=history,
+            results=evaluate_parts(classifier.predictor, parts, sequences),
+            before_after=samples.compare(chosen, before, after),
+            predictor=classifier.predictor,
+            seconds=seconds,
+        )
+        write_results(run, parts, sequences, classifier.untrained)
     return run
 
 
 def build_classifier(config: RunConfig, parts: Parts) -> Classifier:
     """Load the encoder, put a fresh head and adapter on it, and fix how texts are prepared."""
     set_seed(config.training.seed)
-    backbone = Backbone(config.model.name_or_path, config.model.revision)
+    backbone = Backbone(config.model.name_or_path, config.model.revision).absolute()
     head = resolve_head(config.model, parts.labels.num_labels, parts.labels.multi_label)
     tokenizer = backbone.load_tokenizer()
     max_length = resolve_max_length(config.data.max_length, backbone.load_config(), tokenizer)
@@ -127,12 +126,12 @@ def build_classifier(config: RunConfig, parts: Parts) -> Classifier:
         truncation_side=config.data.truncation_side,
         strip_html=config.data.strip_html,
     )
-    initial = save_initial_adapter(model, config.lora)
+    untrained = untrained_adapter(model, base, config.lora)
     if torch.cuda.is_available():
         model.to("cuda")
-    forward = PlainForward(int(tokenizer.pad_token_id))
-    predictor = Predictor(model, tokenizer, spec, forward)
-    return Classifier(predictor, count_parameters(model), initial)
+    choice = choose_forward(model, head, int(tokenizer.pad_token_id), config.compute)
+    predictor = Predictor(model, tokenizer, spec, choice.forward)
+    return Classifier(predictor, count_parameters(model), untrained, choice.reason)
 
 
 def tokenize_parts(parts: Parts, predictor: Predictor) -> dict[str, TokenizedTexts]:
@@ -169,6 +168,7 @@ def announce(console: Console, parts: Parts, classifier: Classifier, config: Run
         markup=False,
     )
     console.print(f"Trainable  {classifier.parameters} parameters", highlight=False)
+    console.print(f"Path       {classifier.path_reason}", markup=False, highlight=False)
 
 
 def fit(
@@ -183,7 +183,8 @@ def fit(
     predictor = classifier.predictor
     assert parts.validation is not None  # noqa: S101 - load_parts always makes one
     assert isinstance(predictor.model, PeftModel)  # noqa: S101
-    callbacks: list[TrainerCallback] = [ProgressCallback(console)]
+    progress = ProgressCallback(console)
+    callbacks: list[TrainerCallback] = [progress]
     if config.training.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(config.training.early_stopping_patience))
     trainer = ClassifierTrainer(
@@ -199,7 +200,8 @@ def fit(
     )
     trainer.remove_callback(PrinterCallback)
     checkpoint = _checkpoint_to_resume(folder, console)
-    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    with progress.bar, storage_errors(f"writing a checkpoint to {folder.checkpoints}"):
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     predictor.model.eval()
     return _history(trainer)
 
@@ -236,14 +238,12 @@ def _checkpoint_to_resume(folder: RunFolder, console: Console) -> Path | None:
 
 
 def _history(trainer: ClassifierTrainer) -> list[EpochRecord]:
-    records = [
-        record_of(entry) for entry in trainer.state.log_history if "eval_loss" in entry
-    ]
+    records = [record_of(entry) for entry in trainer.state.log_history if "eval_loss" in entry]
     best = trainer.state.best_global_step
     return [replace(record, best=record.step == best) for record in records]
 
 
-class _failing:
+class _Failing:
     """Begins a run, and marks it as failed when its block does not end well."""
 
     def __init__(self, folder: RunFolder, resume: bool, overwrite: bool) -> None:

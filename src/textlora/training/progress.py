@@ -22,6 +22,8 @@ from textlora.evaluation.records import EpochRecord
 class ProgressCallback(TrainerCallback):
     """A bar with the time left, and a line for every evaluation.
 
+    The bar is shown while `bar`, a context manager, is open.
+
     Args:
         console: where to print.
         on_record: called with every evaluation's record.
@@ -51,9 +53,10 @@ class ProgressCallback(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Show the bar."""
-        self.task = self.bar.add_task("training", total=state.max_steps, completed=state.global_step)
-        self.bar.start()
+        """Set the bar's length."""
+        self.task = self.bar.add_task(
+            "training", total=state.max_steps, completed=state.global_step
+        )
 
     def on_step_end(
         self,
@@ -82,16 +85,6 @@ class ProgressCallback(TrainerCallback):
         )
         if self.on_record is not None:
             self.on_record(record)
-
-    def on_train_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
-        """Remove the bar."""
-        self.bar.stop()
 
 
 def record_of(entry: dict[str, Any]) -> EpochRecord:

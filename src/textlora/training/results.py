@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from textlora.evaluation.records import BeforeAfter, EpochRecord, ErrorExample, 
 from textlora.evaluation.report import ReportData, render_report
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import score
-from textlora.model.adapters import ParameterCount, save_adapter
+from textlora.model.adapters import ParameterCount, UntrainedAdapter, export_adapter
 from textlora.model.card import model_card
 from textlora.model.heads import probabilities
 from textlora.recipes import load_recipe, recipe_names
@@ -107,16 +106,15 @@ def write_results(
     run: TrainedRun,
     parts: Parts,
     sequences: Mapping[str, TokenizedTexts],
-    initial: Path | None,
+    untrained: UntrainedAdapter,
 ) -> None:
-    """Write every file of the run folder but its state.
+    """Write every file of the run folder but its state and its settings.
 
     Raises:
         StorageError: the folder cannot be written.
     """
     folder = run.folder
     environment = describe_environment()
-    write_text(folder.config, run.config.to_yaml())
     write_json(folder.metrics, _metrics(run))
     lines = [json.dumps(record.to_dict()) + "\n" for record in run.history]
     write_text(folder.history, "".join(lines))
@@ -125,16 +123,16 @@ def write_results(
     write_text(folder.predictions, predictions_csv(run.results, run.predictor))
     if parts.rejected:
         write_rejected(parts.rejected, folder.rejected)
-    write_adapter(run, initial)
+    write_adapter(run, untrained)
     _write_report(run, parts, sequences, environment)
 
 
-def write_adapter(run: TrainedRun, initial: Path | None) -> None:
+def write_adapter(run: TrainedRun, untrained: UntrainedAdapter) -> None:
     """Write the adapter folder: PEFT files with the head, tokenizer, spec and model card."""
     folder, predictor = run.folder.adapter, run.predictor
     assert isinstance(predictor.model, PeftModel)  # noqa: S101
     with storage_errors(f"writing the adapter {folder}"):
-        save_adapter(predictor.model, folder, initial)
+        export_adapter(predictor.model, folder, untrained)
         predictor.tokenizer.save_pretrained(folder)
     predictor.spec.save(folder)
     figures = {name: result.metrics for name, result in run.results.items()}
@@ -239,6 +237,8 @@ def _worst_errors(result: PartResult, predictor: Predictor) -> list[ErrorExample
 
 def _summaries(parts: Parts, names: tuple[str, ...]) -> list[PartSummary]:
     summaries = []
+    # Parts split off the same source share its bad rows: they are told of once.
+    rejected = Counter(row.source for row in parts.rejected)
     for name, part in (
         ("training", parts.train),
         ("validation", parts.validation),
@@ -246,13 +246,13 @@ def _summaries(parts: Parts, names: tuple[str, ...]) -> list[PartSummary]:
     ):
         if part is None:
             continue
-        rejected = Counter(row.source for row in parts.rejected)[part.table.source]
         if part.targets.ndim == 2:
             counts = {n: int(c) for n, c in zip(names, part.targets.sum(axis=0), strict=True)}
         else:
             totals = np.bincount(part.targets.astype(np.int64), minlength=len(names))
             counts = {n: int(c) for n, c in zip(names, totals, strict=True)}
-        summaries.append(PartSummary(name, len(part.table), counts, rejected))
+        bad = rejected.pop(part.table.source, 0)
+        summaries.append(PartSummary(name, len(part.table), counts, bad))
     return summaries
 
 

@@ -30,7 +30,9 @@ def choose(texts: Sequence[SampleText], parts: Parts) -> list[Sample]:
         return []
     table = parts.validation.table
     expected = [
-        ", ".join(label) if isinstance(label, tuple) else _class_name([label], parts.labels)
+        ", ".join(str(_class_name([one], parts.labels)) for one in label) or "(none)"
+        if isinstance(label, tuple)
+        else _class_name([label], parts.labels)
         for label in (table.labels or [])[:SHOWN_ROWS]
     ]
     return [

@@ -136,9 +136,7 @@ class ClassifierTrainer(Trainer):
             self._loss_sum, self._loss_count = 0.0, 0
         named = {f"{metric_key_prefix}_{name}": value for name, value in values.items()}
         self.log(named)
-        self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, named
-        )
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
         return named
 
     def _collate(self, rows: list[dict[str, Any]]) -> dict[str, Tensor]:

@@ -1,0 +1,14 @@
+"""The fast encoder: packed sequences, low precision, hand-written backward.
+
+Knows tensors and nothing else: no settings, no PEFT, no files. The readable
+reference is the Transformers forward; this package computes the same function
+and can be removed together with `model/fast_forward.py`.
+
+    packing    sequences without padding
+    weights    what the encoder is made of
+    linear     frozen products with their LoRA update
+    attention  one signature, backends by device
+    dropout    masks, many at a time
+    layer      one transformer layer, forward and backward
+    encoder    all layers as one autograd function
+"""

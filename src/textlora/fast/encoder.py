@@ -1,0 +1,155 @@
+"""All layers of a packed batch as one autograd function.
+
+Below the lowest adapter nothing is kept for the backward, and the backward
+ends there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from textlora.fast.attention import Attention
+from textlora.fast.dropout import Masks, drop
+from textlora.fast.layer import LayerState, layer_backward, layer_forward
+from textlora.fast.linear import Gradients
+from textlora.fast.packing import Packed
+from textlora.fast.weights import Embeddings, Encoder
+
+Pooling = Literal["cls", "mean"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one run of the encoder needs beside its trained tensors.
+
+    Args:
+        encoder: the weights.
+        packed: the sequences.
+        pooling: "cls" or "mean".
+        attention: the backend.
+        training: whether dropout is on.
+        states: hidden states [tokens, hidden] that enter layer `first_layer`, in place of
+            the embeddings.
+        first_layer: where `states` enter.
+    """
+
+    encoder: Encoder
+    packed: Packed
+    pooling: Pooling
+    attention: Attention
+    training: bool
+    states: Tensor | None = None
+    first_layer: int = 0
+
+
+def encode(batch: Batch) -> Tensor:
+    """Return the pooled states [sequences, hidden] in fp32, differentiable by the updates."""
+    parameters = batch.encoder.parameters()
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in parameters):
+        pooled: Tensor = _Encode.apply(batch, *parameters)
+        return pooled
+    return _pool(run_layers(batch, keep_states=False)[0], batch)
+
+
+def run_layers(
+    batch: Batch, *, keep_states: bool, stop: int | None = None
+) -> tuple[Tensor, list[LayerState | None]]:
+    """Run the layers up to `stop`.
+
+    Args:
+        batch: what to run.
+        keep_states: whether a backward will follow.
+        stop: number of the first layer not to run; None: all run, and with [CLS] pooling
+            the last gives the [CLS] rows alone.
+
+    Returns:
+        The last hidden states, and a state a layer (None below the lowest adapter).
+    """
+    encoder = batch.encoder
+    masks = Masks(batch.packed.input_ids.device) if batch.training else None
+    x = batch.states
+    if x is None:
+        x = embed(batch.packed, encoder.embeddings, masks)
+        x = x.to(encoder.layers[0].qkv.weight.dtype)
+    lengths = batch.packed.lengths
+    last = len(encoder.layers) - 1
+    states: list[LayerState | None] = [None] * batch.first_layer
+    for number in range(batch.first_layer, len(encoder.layers) if stop is None else stop):
+        pruned = number == last and batch.pooling == "cls"
+        x, state = layer_forward(
+            x,
+            encoder.layers[number],
+            num_heads=encoder.num_heads,
+            lengths=lengths,
+            rows=batch.packed.cu_seqlens[:-1] if pruned else None,
+            attention=batch.attention,
+            masks=masks,
+            keep_state=keep_states and number >= encoder.lowest_adapter,
+        )
+        states.append(state)
+    return x, states
+
+
+def embed(packed: Packed, embeddings: Embeddings, masks: Masks | None) -> Tensor:
+    """Return the embedded tokens [tokens, hidden]."""
+    x = functional.embedding(packed.input_ids, embeddings.words)
+    x = x + functional.embedding(packed.position_ids, embeddings.positions)
+    if embeddings.token_type is not None:
+        x = x + embeddings.token_type
+    norm = embeddings.norm
+    x = functional.layer_norm(x, [x.shape[1]], norm.weight, norm.bias, norm.eps)
+    if masks is not None and embeddings.dropout:
+        x = drop(x, masks.keep(tuple(x.shape), embeddings.dropout), embeddings.dropout)
+    if embeddings.projection is not None:
+        x = functional.linear(x, embeddings.projection.weight, embeddings.projection.bias)
+    return x
+
+
+class _Encode(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, batch: Batch, *parameters: Tensor) -> Tensor:
+        x, ctx.states = run_layers(batch, keep_states=True)
+        ctx.batch = batch
+        ctx.hidden_type = x.dtype
+        return _pool(x, batch)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        batch: Batch = ctx.batch
+        encoder = batch.encoder
+        gradients: Gradients = {}
+        grad: Tensor | None = _pool_backward(grads[0], batch).to(ctx.hidden_type)
+        lowest = max(encoder.lowest_adapter, batch.first_layer)
+        for number in range(len(encoder.layers) - 1, lowest - 1, -1):
+            assert grad is not None  # noqa: S101
+            grad = layer_backward(
+                grad,
+                encoder.layers[number],
+                ctx.states[number],
+                num_heads=encoder.num_heads,
+                attention=batch.attention,
+                gradients=gradients,
+                need_input=number > lowest,
+            )
+            ctx.states[number] = None
+        return None, *(gradients.get(id(tensor)) for tensor in encoder.parameters())
+
+
+def _pool(x: Tensor, batch: Batch) -> Tensor:
+    if batch.pooling == "cls":
+        return x.float()
+    starts = batch.packed.cu_seqlens
+    sums = torch.segment_reduce(x.float(), "sum", offsets=starts, axis=0)
+    return sums / starts.diff().unsqueeze(1)
+
+
+def _pool_backward(grad: Tensor, batch: Batch) -> Tensor:
+    if batch.pooling == "cls":
+        return grad
+    lengths = batch.packed.cu_seqlens.diff()
+    return (grad / lengths.unsqueeze(1)).repeat_interleave(lengths, dim=0)

@@ -1,0 +1,96 @@
+"""Frozen matrix products with their LoRA update, forward and backward."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional
+
+from textlora.fast.dropout import Masks, drop
+from textlora.fast.weights import Linear, Lora
+
+Gradients = dict[int, Tensor]
+"""Gradients of trained tensors, by `id`."""
+
+
+@dataclass(frozen=True)
+class LoraState:
+    """What the backward of an update needs.
+
+    Args:
+        inputs: [tokens, in_features] after dropout.
+        projected: [tokens, r], the inputs times A^T.
+        keep: the dropout mask, if any.
+    """
+
+    inputs: Tensor
+    projected: Tensor
+    keep: Tensor | None
+
+
+def linear_forward(
+    x: Tensor, linear: Linear, masks: Masks | None
+) -> tuple[Tensor, LoraState | None]:
+    """Return x W^T + b with the update.
+
+    Args:
+        x: [tokens, in_features].
+        linear: the layer.
+        masks: where dropout comes from; None outside training.
+    """
+    y = functional.linear(x, linear.weight, linear.bias)
+    if linear.lora is None:
+        return y, None
+    state = lora_forward(x, linear.lora, y, masks)
+    return y, state
+
+
+def lora_forward(x: Tensor, lora: Lora, y: Tensor, masks: Masks | None) -> LoraState:
+    """Add the update to y [tokens, out_features], in place."""
+    keep = None
+    if masks is not None and lora.dropout:
+        keep = masks.keep(tuple(x.shape), lora.dropout)
+        x = drop(x, keep, lora.dropout)
+    projected = x @ lora.a.to(x.dtype).t()
+    y.addmm_(projected, lora.b.to(x.dtype).t(), alpha=lora.scale)
+    return LoraState(x, projected, keep)
+
+
+def linear_backward(
+    grad: Tensor,
+    linear: Linear,
+    state: LoraState | None,
+    gradients: Gradients,
+    *,
+    need_input: bool = True,
+) -> Tensor | None:
+    """Collect the update's gradients and return the gradient of the input.
+
+    Args:
+        grad: [tokens, out_features].
+        linear: the layer.
+        state: what the forward left.
+        gradients: where the gradients of A and B go, in fp32.
+        need_input: whether the input's gradient is wanted.
+    """
+    grad_x = grad @ linear.weight if need_input else None
+    if linear.lora is not None and state is not None:
+        lora_backward(grad, linear.lora, state, gradients, grad_x)
+    return grad_x
+
+
+def lora_backward(
+    grad: Tensor, lora: Lora, state: LoraState, gradients: Gradients, grad_x: Tensor | None
+) -> None:
+    """Collect the gradients of A and B, and add the update's share to grad_x in place."""
+    grad_projected = (grad @ lora.b.to(grad.dtype)).mul_(lora.scale)
+    gradients[id(lora.b)] = (grad.t() @ state.projected).float().mul_(lora.scale)
+    gradients[id(lora.a)] = (grad_projected.t() @ state.inputs).float()
+    if grad_x is None:
+        return
+    if state.keep is None:
+        grad_x.addmm_(grad_projected, lora.a.to(grad.dtype))
+    else:
+        through = grad_projected @ lora.a.to(grad.dtype)
+        grad_x.add_(drop(through, state.keep, lora.dropout))

@@ -1,0 +1,139 @@
+"""What a fast encoder is made of: tensors, and a few numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Lora:
+    """The update of one linear layer: y += scale * dropout(x) A^T B^T.
+
+    Args:
+        a: [r, in_features], trained.
+        b: [out_features, r], trained.
+        scale: alpha / r, or what rsLoRA makes of it.
+        dropout: share of the inputs dropped.
+    """
+
+    a: Tensor
+    b: Tensor
+    scale: float
+    dropout: float
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A frozen linear layer and its update.
+
+    Args:
+        weight: [out_features, in_features], in the compute type.
+        bias: [out_features], in the compute type.
+        lora: the update, if there is one.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    lora: Lora | None = None
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A frozen LayerNorm: weight and bias [features]."""
+
+    weight: Tensor
+    bias: Tensor
+    eps: float
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One post-norm transformer layer.
+
+    Args:
+        qkv: hidden to query, key and value: weight [3 * hidden, hidden], no update of its own.
+        query: the query's update, if any; as key and value.
+        output: hidden to hidden.
+        attention_norm: after the attention's residual sum.
+        up: hidden to intermediate, followed by GELU.
+        down: intermediate to hidden.
+        output_norm: after the feed-forward's residual sum.
+        attention_dropout: on the attention weights.
+        output_dropout: on the attention's output.
+        hidden_dropout: on the feed-forward's output.
+    """
+
+    qkv: Linear
+    query: Lora | None
+    key: Lora | None
+    value: Lora | None
+    output: Linear
+    attention_norm: Norm
+    up: Linear
+    down: Linear
+    output_norm: Norm
+    attention_dropout: float
+    output_dropout: float
+    hidden_dropout: float
+
+    @property
+    def loras(self) -> tuple[Lora, ...]:
+        """The updates that there are, in the order of their use."""
+        candidates = (
+            self.query,
+            self.key,
+            self.value,
+            self.output.lora,
+            self.up.lora,
+            self.down.lora,
+        )
+        return tuple(lora for lora in candidates if lora is not None)
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Token, position and token-type embeddings with their norm.
+
+    Args:
+        words: [vocabulary, size].
+        positions: [positions, size], the first row being position 0 of a text.
+        token_type: [size], the row of token type 0; None where there are none.
+        norm: after the sum.
+        dropout: after the norm.
+        projection: size to hidden, where they differ (ELECTRA).
+    """
+
+    words: Tensor
+    positions: Tensor
+    token_type: Tensor | None
+    norm: Norm
+    dropout: float
+    projection: Linear | None = None
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A whole encoder.
+
+    Args:
+        embeddings: the input.
+        layers: bottom to top.
+        num_heads: of every attention.
+    """
+
+    embeddings: Embeddings
+    layers: tuple[Layer, ...]
+    num_heads: int
+
+    @property
+    def lowest_adapter(self) -> int:
+        """Number of the lowest layer with an update; the layer count where there is none."""
+        adapted = (number for number, layer in enumerate(self.layers) if layer.loras)
+        return next(adapted, len(self.layers))
+
+    def parameters(self) -> list[Tensor]:
+        """All trained tensors, in the order in which gradients are returned."""
+        loras = [lora for layer in self.layers for lora in layer.loras]
+        return [tensor for lora in loras for tensor in (lora.a, lora.b)]

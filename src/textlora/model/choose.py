@@ -1,0 +1,53 @@
+"""Which way a classifier is run: the one branch between the fast and the plain path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from textlora.config import ComputeConfig
+from textlora.errors import ConfigError
+from textlora.model.fast_forward import UnsupportedError, bind
+from textlora.model.forward import Forward, PlainForward
+from textlora.model.heads import HeadSpec
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A way to run a classifier.
+
+    Args:
+        forward: the way.
+        reason: one line on which it is, and why.
+    """
+
+    forward: Forward
+    reason: str
+
+
+def choose_forward(
+    model: nn.Module, head: HeadSpec, pad_token_id: int, compute: ComputeConfig
+) -> Choice:
+    """Take the fast path where the settings allow it and the model has it.
+
+    Raises:
+        ConfigError: the fast path is demanded and the model does not have it.
+    """
+    plain = PlainForward(pad_token_id)
+    if compute.path == "plain":
+        return Choice(plain, "plain, as compute.path says")
+    try:
+        fast = bind(
+            model,
+            head,
+            compute.precision,
+            attention_dropout=compute.attention_dropout == "keep",
+        )
+    except UnsupportedError as error:
+        if compute.path == "fast":
+            raise ConfigError(
+                f"compute.path=fast: {error}.", "Set compute.path to auto or plain."
+            ) from None
+        return Choice(plain, f"plain: {error}")
+    return Choice(fast, f"fast: {fast.description}")

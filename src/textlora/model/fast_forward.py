@@ -1,0 +1,274 @@
+"""The fast way to run a classifier: its modules bound to `textlora.fast`.
+
+The only place where both sides meet: names of Transformers and PEFT modules on
+one, tensors on the other. `bind` says what it cannot take, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Any, Literal
+
+import torch
+from peft import PeftModel
+from peft.tuners.lora import Linear as LoraLinear
+from torch import Tensor, nn
+
+from textlora.fast.attention import Attention, attention_for
+from textlora.fast.encoder import Batch, encode
+from textlora.fast.packing import Packed, pack
+from textlora.fast.support import fast_type
+from textlora.fast.weights import Embeddings, Encoder, Layer, Linear, Lora, Norm
+from textlora.model.forward import TokenIds
+from textlora.model.heads import HeadSpec, PooledClassifier
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class UnsupportedError(Exception):
+    """The fast path cannot run this model; the message says why."""
+
+
+@dataclass(frozen=True)
+class _Names:
+    """Where one architecture keeps the parts of a layer, as dotted paths."""
+
+    layers: str
+    query: str
+    key: str
+    value: str
+    output: str
+    attention_norm: str
+    up: str
+    down: str
+    output_norm: str
+    output_dropout: str | None
+    hidden_dropout: str
+
+
+_BERT = _Names(
+    layers="encoder.layer",
+    query="attention.self.query",
+    key="attention.self.key",
+    value="attention.self.value",
+    output="attention.output.dense",
+    attention_norm="attention.output.LayerNorm",
+    up="intermediate.dense",
+    down="output.dense",
+    output_norm="output.LayerNorm",
+    output_dropout="attention.output.dropout",
+    hidden_dropout="output.dropout",
+)
+_NAMES = {
+    "bert": _BERT,
+    "roberta": _BERT,
+    "electra": _BERT,
+    "distilbert": _Names(
+        layers="transformer.layer",
+        query="attention.q_lin",
+        key="attention.k_lin",
+        value="attention.v_lin",
+        output="attention.out_lin",
+        attention_norm="sa_layer_norm",
+        up="ffn.lin1",
+        down="ffn.lin2",
+        output_norm="output_layer_norm",
+        output_dropout=None,
+        hidden_dropout="ffn.dropout",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class FastForward:
+    """Packed sequences through the bound encoder, then the classifier's own head.
+
+    Args:
+        encoder: the bound weights.
+        head: the classifier's head.
+        attention: the backend.
+    """
+
+    encoder: Encoder
+    head: HeadSpec
+    attention: Attention
+    name: str = "fast"
+
+    @property
+    def description(self) -> str:
+        """Type and attention backend, for the log."""
+        dtype = str(self.encoder.layers[0].qkv.weight.dtype).removeprefix("torch.")
+        return f"packed sequences, {dtype}, attention by {self.attention.name}"
+
+    def collate(self, sequences: Sequence[TokenIds]) -> dict[str, Tensor]:
+        """Return `input_ids` and `position_ids` [total_tokens], and `cu_seqlens`."""
+        return vars(pack(sequences)).copy()
+
+    def logits(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        """Return [sequences, units]."""
+        pooled = encode(
+            Batch(
+                encoder=self.encoder,
+                packed=Packed(**batch),
+                pooling=self.head.pooling,
+                attention=self.attention,
+                training=model.training,
+            )
+        )
+        return classify(_without_adapter(model), pooled)
+
+    def cost(self, lengths: Sequence[int]) -> int:
+        """Return the tokens of a batch: nothing is padded."""
+        return sum(lengths)
+
+
+def bind(
+    model: nn.Module, head: HeadSpec, precision: Precision, *, attention_dropout: bool
+) -> FastForward:
+    """Bind a classifier to the fast encoder.
+
+    Args:
+        model: the classifier, with or without an adapter.
+        head: its head.
+        precision: type of the frozen products; auto: bf16 where the processor has it.
+        attention_dropout: whether the attention weights keep the model's dropout.
+
+    Raises:
+        UnsupportedError: the model has something that the fast encoder does not compute.
+    """
+    inner: Any = _without_adapter(model)
+    backbone: Any = inner.encoder if isinstance(inner, PooledClassifier) else inner.base_model
+    config = backbone.config
+    names = _NAMES.get(config.model_type)
+    if names is None:
+        raise UnsupportedError(f"the architecture {config.model_type} has no fast path")
+    _check(model, backbone, config)
+    device = next(model.parameters()).device
+    dtype = fast_type(device.type) if precision == "auto" else getattr(torch, _TYPES[precision])
+    layers = tuple(
+        _layer(layer, names, config, dtype, attention_dropout)
+        for layer in attrgetter(names.layers)(backbone)
+    )
+    encoder = Encoder(_embeddings(backbone, config, dtype), layers, config.num_attention_heads)
+    return FastForward(encoder, head, attention_for(device))
+
+
+def classify(inner: Any, pooled: Tensor) -> Tensor:
+    """Return the logits [sequences, units] of pooled states [sequences, hidden].
+
+    Args:
+        inner: the classifier under the adapter.
+        pooled: fp32.
+    """
+    if isinstance(inner, PooledClassifier):
+        return inner.classify(pooled)
+    kind = inner.config.model_type
+    if kind == "distilbert":
+        hidden = torch.relu(inner.pre_classifier(pooled))
+        return inner.classifier(inner.dropout(hidden))  # type: ignore[no-any-return]
+    # The heads of the others take hidden states and use the first.
+    states = pooled.unsqueeze(1)
+    if kind == "bert":
+        states = inner.dropout(inner.bert.pooler(states))
+    return inner.classifier(states)  # type: ignore[no-any-return]
+
+
+_TYPES = {"fp32": "float32", "bf16": "bfloat16"}
+_ACTIVATIONS = ("gelu",)
+
+
+def _without_adapter(model: nn.Module) -> Any:
+    return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
+def _check(model: nn.Module, backbone: nn.Module, config: Any) -> None:
+    activation = getattr(config, "hidden_act", None) or getattr(config, "activation", None)
+    if activation not in _ACTIVATIONS:
+        raise UnsupportedError(f"the activation {activation} has no fast path")
+    if getattr(config, "position_embedding_type", "absolute") != "absolute":
+        raise UnsupportedError("relative positions have no fast path")
+    if getattr(config, "is_decoder", False):
+        raise UnsupportedError("decoders have no fast path")
+    for name, parameter in backbone.named_parameters():
+        if parameter.requires_grad and ".lora_A." not in name and ".lora_B." not in name:
+            raise UnsupportedError(f"{name} is trained in full inside the encoder")
+
+
+def _layer(layer: Any, names: _Names, config: Any, dtype: torch.dtype, keep: bool) -> Layer:
+    def linear(path: str) -> Linear:
+        return _linear(attrgetter(path)(layer), dtype)
+
+    def norm(path: str) -> Norm:
+        module = attrgetter(path)(layer)
+        return Norm(module.weight.detach(), module.bias.detach(), module.eps)
+
+    query, key, value = (linear(path) for path in (names.query, names.key, names.value))
+    fused = Linear(
+        torch.cat([query.weight, key.weight, value.weight]),
+        torch.cat([query.bias, key.bias, value.bias]),
+    )
+    attention_dropout = getattr(config, "attention_probs_dropout_prob", None)
+    if attention_dropout is None:
+        attention_dropout = config.attention_dropout
+    output_dropout = attrgetter(names.output_dropout)(layer).p if names.output_dropout else 0.0
+    return Layer(
+        qkv=fused,
+        query=query.lora,
+        key=key.lora,
+        value=value.lora,
+        output=linear(names.output),
+        attention_norm=norm(names.attention_norm),
+        up=linear(names.up),
+        down=linear(names.down),
+        output_norm=norm(names.output_norm),
+        attention_dropout=attention_dropout if keep else 0.0,
+        output_dropout=output_dropout,
+        hidden_dropout=attrgetter(names.hidden_dropout)(layer).p,
+    )
+
+
+def _linear(module: Any, dtype: torch.dtype) -> Linear:
+    if isinstance(module, nn.Linear) and not isinstance(module, LoraLinear):
+        return _frozen(module, dtype)
+    if not isinstance(module, LoraLinear):
+        raise UnsupportedError(f"a {type(module).__name__} module has no fast path")
+    if len(module.active_adapters) != 1 or module.merged:
+        raise UnsupportedError("several or merged adapters have no fast path")
+    name = module.active_adapters[0]
+    if name not in module.lora_A:
+        return _frozen(module.get_base_layer(), dtype)
+    if module.use_dora.get(name):
+        raise UnsupportedError("DoRA has no fast path")
+    if module.lora_B[name].bias is not None:
+        raise UnsupportedError("LoRA with a bias has no fast path")
+    lora = Lora(
+        a=module.lora_A[name].weight,
+        b=module.lora_B[name].weight,
+        scale=float(module.scaling[name]),
+        dropout=float(getattr(module.lora_dropout[name], "p", 0.0)),
+    )
+    return replace(_frozen(module.get_base_layer(), dtype), lora=lora)
+
+
+def _frozen(module: Any, dtype: torch.dtype) -> Linear:
+    return Linear(module.weight.detach().to(dtype), module.bias.detach().to(dtype))
+
+
+def _embeddings(backbone: Any, config: Any, dtype: torch.dtype) -> Embeddings:
+    module = backbone.embeddings
+    positions = module.position_embeddings.weight.detach()
+    if config.model_type == "roberta":
+        positions = positions[config.pad_token_id + 1 :]
+    types = getattr(module, "token_type_embeddings", None)
+    projection = getattr(backbone, "embeddings_project", None)
+    norm = module.LayerNorm
+    return Embeddings(
+        words=module.word_embeddings.weight.detach(),
+        positions=positions,
+        token_type=None if types is None else types.weight[0].detach(),
+        norm=Norm(norm.weight.detach(), norm.bias.detach(), norm.eps),
+        dropout=module.dropout.p,
+        projection=None if projection is None else _linear(projection, torch.float32),
+    )
