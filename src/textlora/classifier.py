@@ -94,7 +94,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Args:
             X: texts: a list, array or Series of strings.
-            y: a label a text: integers, strings, or lists of strings for multi-label.
+            y: a label a text: integers, booleans, strings, or lists of strings (multi-label).
             validation: texts and labels to choose the best epoch on; else some are held out.
 
         Returns:
@@ -110,6 +110,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from textlora.training.job import train
 
         config = self._config()
+        boolean = all(isinstance(label, bool | np.bool_) for label in y)
+        if boolean:
+            y = [int(label) for label in y]
+            if validation is not None:
+                validation = validation[0], [int(label) for label in validation[1]]
         parts: Parts = parts_from_python(X, y, validation, config.data)
         folder = RunFolder(Path(tempfile.mkdtemp(prefix="textlora-fit-")) / "run")
         try:
@@ -125,7 +130,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.config_ = config
         self.history_ = run.history
         self._predictor = run.predictor
-        self.classes_ = np.array(run.predictor.spec.label_values)
+        self.classes_ = np.array(run.predictor.spec.label_values, dtype=bool if boolean else None)
         return self
 
     def predict(self, X: Sequence[str]) -> np.ndarray[Any, Any]:  # noqa: N803
@@ -137,7 +142,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Sequence[str]) -> np.ndarray[Any, Any]:  # noqa: N803
         """Return probabilities [texts, classes], columns as in `classes_`."""
-        return self._fitted().predict_proba([str(text) for text in X])
+        from textlora.data.python import texts_from_python
+
+        return self._fitted().predict_proba(texts_from_python(X))
 
     def score(
         self,

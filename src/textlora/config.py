@@ -306,7 +306,7 @@ def valid_keys() -> list[str]:
 def _nearest(key: str) -> str:
     keys = valid_keys()
     by_name = [known for known in keys if known.split(".")[1] == key.rsplit(".", 1)[-1]]
-    close = by_name or difflib.get_close_matches(key, keys, n=1, cutoff=0.0)
+    close = difflib.get_close_matches(key, by_name or keys, n=1, cutoff=0.0)
     return f"Did you mean {close[0]}?"
 
 

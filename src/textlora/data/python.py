@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from textlora.config import DataConfig
 from textlora.data.loading import Parts, parts_from_tables
 from textlora.data.reading import table_from_python
+from textlora.errors import DataError
 
 
 def parts_from_python(
@@ -27,6 +29,29 @@ def parts_from_python(
     Raises:
         DataError: a text or label cannot be used.
     """
-    train = table_from_python(texts, labels)
-    held_out = None if validation is None else table_from_python(*validation)
+    read = partial(table_from_python, on_bad_rows=data.on_bad_rows, strip_html=data.strip_html)
+    train = read(texts, labels)
+    held_out = None if validation is None else read(*validation)
     return parts_from_tables(train, held_out, None, data.model_copy(update={"test_size": 0.0}))
+
+
+def texts_from_python(texts: Sequence[str]) -> list[str]:
+    """Return texts to predict as a list.
+
+    Args:
+        texts: list, array or Series of strings.
+
+    Raises:
+        DataError: it is something else, or one of the texts is no string.
+    """
+    if isinstance(texts, str) or getattr(texts, "ndim", 1) != 1:
+        raise DataError("the texts are no list.", source="texts", remedy="Give a list of texts.")
+    listed = list(texts)
+    for row, text in enumerate(listed):
+        if not isinstance(text, str):
+            raise DataError(
+                f"the text with index {row} is no string but a {type(text).__name__}.",
+                source="texts",
+                remedy="Drop it, or make it a string.",
+            )
+    return [str(text) for text in listed]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from textlora.fast.dropout import Masks
+from textlora.fast.native import NativeAttention, NoKernelsError, fits
 
 
 class Attention(Protocol):
@@ -85,7 +87,8 @@ class BatchedProducts:
     quarter of this rate, and its backward at less.
     """
 
-    name = "batched products"
+    def __init__(self, why: str = "") -> None:
+        self.name = "batched products" + (f" ({why})" if why else "")
 
     def forward(
         self,
@@ -206,6 +209,22 @@ class ScaledDotProduct:
                 target.copy_(gradient)
 
 
-def attention_for(device: torch.device) -> Attention:
-    """Return the fastest backend for a device."""
-    return ScaledDotProduct() if device.type == "cuda" else BatchedProducts()
+def attention_for(
+    device: torch.device, dtype: torch.dtype, head_size: int, build_folder: Path
+) -> Attention:
+    """Return the fastest backend for a device and type.
+
+    Args:
+        device: where the tensors are.
+        dtype: of query, key and value.
+        head_size: numbers in a head.
+        build_folder: where built kernels are kept.
+    """
+    if device.type == "cuda":
+        return ScaledDotProduct()
+    if not fits(head_size, dtype):
+        return BatchedProducts()
+    try:
+        return NativeAttention(build_folder)
+    except NoKernelsError as error:
+        return BatchedProducts(str(error))

@@ -29,6 +29,12 @@ class Masks:
         else:
             self._generator = torch.Generator(device).manual_seed(seed)
 
+    def seed(self) -> int:
+        """Return 64 random bits, for kernels that draw their own masks."""
+        if self.device.type == "cpu":
+            return int(self._bits.random_raw())
+        return int(torch.randint(1 << 62, (1,)))
+
     def keep(self, shape: tuple[int, ...], rate: float) -> Tensor:
         """Return a bool mask, False with probability `rate`.
 

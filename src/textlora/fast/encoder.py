@@ -51,7 +51,7 @@ def encode(batch: Batch) -> Tensor:
     """Return the pooled states [sequences, hidden] in fp32, differentiable by the updates."""
     parameters = batch.encoder.parameters()
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in parameters):
-        pooled: Tensor = _Encode.apply(batch, *parameters)
+        pooled: Tensor = _Encode.apply(batch, *parameters)  # type: ignore[no-untyped-call]
         return pooled
     return _pool(run_layers(batch, keep_states=False)[0], batch)
 

@@ -89,7 +89,9 @@ def layer_forward(
         _add_lora(x, layer.value, value, masks),
     )
     context, attention_state = attention.forward(
-        *(_heads(part, num_heads) for part in (query, key, value)),
+        _heads(query, num_heads),
+        _heads(key, num_heads),
+        _heads(value, num_heads),
         lengths,
         lengths if rows is None else [1] * len(lengths),
         layer.attention_dropout,
@@ -222,7 +224,7 @@ def _add_lora(x: Tensor, lora: Lora | None, y: Tensor, masks: Masks | None) -> L
 
 
 def _heads(values: Tensor, num_heads: int) -> Tensor:
-    return values.unflatten(1, (num_heads, -1))
+    return values.view(len(values), num_heads, -1)
 
 
 def _mask(masks: Masks | None, values: Tensor, rate: float) -> Tensor | None:

@@ -15,12 +15,12 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from textlora.config import ComputeConfig
 from textlora.data.cleaning import strip_html
 from textlora.data.tokenizing import tokenize
-from textlora.errors import RunError
+from textlora.errors import ModelError, RunError
 from textlora.inference.scoring import Progress, score
 from textlora.model.adapters import load_adapter
 from textlora.model.backbones import resize_embeddings
 from textlora.model.choose import choose_forward
-from textlora.model.forward import Forward, TokenIds
+from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import load_base_classifier, probabilities
 from textlora.model.spec import FILE_NAME, ClassifierSpec
 from textlora.run import RunFolder
@@ -73,7 +73,7 @@ class Predictor:
         """
         folder = adapter_folder(Path(path))
         spec = ClassifierSpec.load(folder)
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = _load_tokenizer(folder)
         base = load_base_classifier(spec.backbone, spec.head, list(spec.label_names))
         encoder: Any = getattr(base.model, "encoder", base.model)
         resize_embeddings(encoder, tokenizer)
@@ -85,7 +85,7 @@ class Predictor:
         )
         return cls(model, tokenizer, spec, choice.forward)
 
-    def sequences(self, texts: Sequence[str]) -> Sequence[TokenIds]:
+    def sequences(self, texts: Sequence[str]) -> TokenSequences:
         """Return the token ids of texts, prepared as in training."""
         if self.spec.strip_html:
             texts = [strip_html(text) for text in texts]
@@ -136,3 +136,14 @@ def adapter_folder(path: Path) -> Path:
     if not run.adapter.is_dir():
         raise RunError(f"{path}: the run has no adapter folder.", "Train it again.")
     return run.adapter
+
+
+def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{folder}: the tokenizer cannot be loaded.",
+            "Give a complete adapter folder, with tokenizer.json.",
+        ) from error
+    return tokenizer

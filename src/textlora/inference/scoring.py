@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from textlora.model.forward import Forward, TokenIds
+from textlora.model.forward import Forward, TokenSequences
 
 # On two cores larger batches fall out of the cache and gain nothing.
 DEFAULT_TOKEN_BUDGET = 4096
@@ -49,7 +49,7 @@ def length_batches(
 def score(
     model: nn.Module,
     forward: Forward,
-    sequences: Sequence[TokenIds],
+    sequences: TokenSequences,
     *,
     token_budget: int = DEFAULT_TOKEN_BUDGET,
     progress: Progress | None = None,
@@ -67,7 +67,7 @@ def score(
         [sequences, units], fp32.
     """
     device = next(model.parameters()).device
-    lengths = [len(sequence) for sequence in sequences]
+    lengths = [len(sequences[position]) for position in range(len(sequences))]
     results: Logits | None = None
     was_training = model.training
     model.eval()

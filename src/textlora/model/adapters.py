@@ -24,7 +24,6 @@ from textlora.model.heads import BaseClassifier
 from textlora.model.targets import (
     adapted_modules,
     checked_modules,
-    covered_heads,
     is_inside,
     shortest,
 )
@@ -78,8 +77,8 @@ def add_adapter(
         ConfigError: a target or layer does not exist, or PEFT refuses the settings.
     """
     names = adapted_modules(base, settings)
-    in_head = covered_heads(names, base)
-    to_save = [head for head in base.trained_head if head not in in_head]
+    in_head = any(is_inside(name, base.trained_head) for name in names)
+    to_save = [] if in_head else list(base.trained_head)
     config = LoraConfig(
         # PEFT's task type always trains the head in full; with LoRA on the head it must not.
         task_type=None if in_head else TaskType.SEQ_CLS,
@@ -132,12 +131,13 @@ def untrained_adapter(
     model: PeftModel, base: BaseClassifier, settings: LoraSettings
 ) -> UntrainedAdapter:
     """Keep what `export_adapter` will need of an adapter that is not trained yet."""
-    head = covered_heads(_lora_layers(model), base)
+    in_head = any(is_inside(name, base.trained_head) for name in _lora_layers(model))
+    head = tuple(base.trained_head) if in_head else ()
     init = settings.init_lora_weights
     if not isinstance(init, str) or not init.startswith(_MUTATING_INITS):
-        return UntrainedAdapter(tuple(head), None)
+        return UntrainedAdapter(head, None)
     weights = get_peft_model_state_dict(model, save_embedding_layers=False)
-    return UntrainedAdapter(tuple(head), {name: weight.clone() for name, weight in weights.items()})
+    return UntrainedAdapter(head, {name: weight.clone() for name, weight in weights.items()})
 
 
 def export_adapter(model: PeftModel, folder: Path, untrained: UntrainedAdapter) -> None:

@@ -50,7 +50,7 @@ tokenizer = AutoTokenizer.from_pretrained(folder)
 
 _OWN_HEAD = """
 The head is a `{kind}` head on the {pooling} state, which Transformers has no class for;
-textlora's documentation has the ten lines that load it with PEFT alone.
+`docs/loading.md` of textlora has the lines that load it with PEFT alone.
 """
 
 

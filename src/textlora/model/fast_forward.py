@@ -23,6 +23,7 @@ from textlora.fast.support import fast_type
 from textlora.fast.weights import Embeddings, Encoder, Layer, Linear, Lora, Norm
 from textlora.model.forward import TokenIds
 from textlora.model.heads import HeadSpec, PooledClassifier
+from textlora.paths import cache_dir
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -151,8 +152,10 @@ def bind(
         _layer(layer, names, config, dtype, attention_dropout)
         for layer in attrgetter(names.layers)(backbone)
     )
-    encoder = Encoder(_embeddings(backbone, config, dtype), layers, config.num_attention_heads)
-    return FastForward(encoder, head, attention_for(device))
+    encoder = Encoder(_embeddings(backbone, config), layers, config.num_attention_heads)
+    head_size = config.hidden_size // config.num_attention_heads
+    attention = attention_for(device, dtype, head_size, cache_dir() / "native")
+    return FastForward(encoder, head, attention)
 
 
 def classify(inner: Any, pooled: Tensor) -> Tensor:
@@ -177,6 +180,8 @@ def classify(inner: Any, pooled: Tensor) -> Tensor:
 
 _TYPES = {"fp32": "float32", "bf16": "bfloat16"}
 _ACTIVATIONS = ("gelu",)
+# What _linear looks at; anything else that is trained inside the encoder has no fast path.
+_LORA_PARTS = (".lora_A.", ".lora_B.", ".lora_magnitude_vector.")
 
 
 def _without_adapter(model: nn.Module) -> Any:
@@ -192,7 +197,7 @@ def _check(model: nn.Module, backbone: nn.Module, config: Any) -> None:
     if getattr(config, "is_decoder", False):
         raise UnsupportedError("decoders have no fast path")
     for name, parameter in backbone.named_parameters():
-        if parameter.requires_grad and ".lora_A." not in name and ".lora_B." not in name:
+        if parameter.requires_grad and not any(part in name for part in _LORA_PARTS):
             raise UnsupportedError(f"{name} is trained in full inside the encoder")
 
 
@@ -239,8 +244,9 @@ def _linear(module: Any, dtype: torch.dtype) -> Linear:
     name = module.active_adapters[0]
     if name not in module.lora_A:
         return _frozen(module.get_base_layer(), dtype)
-    if module.use_dora.get(name):
-        raise UnsupportedError("DoRA has no fast path")
+    if name in module.lora_variant:
+        variant = type(module.lora_variant[name]).__name__.removesuffix("LinearVariant")
+        raise UnsupportedError(f"the LoRA variant {variant} has no fast path")
     if module.lora_B[name].bias is not None:
         raise UnsupportedError("LoRA with a bias has no fast path")
     lora = Lora(
@@ -256,7 +262,7 @@ def _frozen(module: Any, dtype: torch.dtype) -> Linear:
     return Linear(module.weight.detach().to(dtype), module.bias.detach().to(dtype))
 
 
-def _embeddings(backbone: Any, config: Any, dtype: torch.dtype) -> Embeddings:
+def _embeddings(backbone: Any, config: Any) -> Embeddings:
     module = backbone.embeddings
     positions = module.position_embeddings.weight.detach()
     if config.model_type == "roberta":

@@ -17,10 +17,21 @@ from torch import Tensor, nn
 TokenIds = np.ndarray[Any, np.dtype[np.int32]]
 
 
+class TokenSequences(Protocol):
+    """Token ids of many texts: a list of arrays, or anything that is indexed like one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> TokenIds: ...
+
+
 class Forward(Protocol):
     """A way to run a classifier on batches."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the way is called in the log."""
+        ...
 
     def collate(self, sequences: Sequence[TokenIds]) -> dict[str, Tensor]:
         """Make the tensors of one batch from its token sequences."""

@@ -34,11 +34,15 @@ def adapted_modules(base: BaseClassifier, settings: LoraSettings) -> list[str]:
                 f"{_short_names(_linear_modules(base.model))}.",
             )
         wanted.update(found)
-    if all(is_inside(name, base.trained_head) for name in wanted):
+    head = {name for name in wanted if is_inside(name, base.trained_head)}
+    if head == wanted:
         raise ConfigError(
             "lora.target_modules: the head alone leaves the encoder without an adapter.",
             "Add q and v.",
         )
+    if head:
+        # The rest of a fresh head must not stay as it was drawn.
+        wanted.update(_named_by("head", base))
     return _in_layers(sorted(wanted), base, settings)
 
 
@@ -50,11 +54,6 @@ def shortest(names: list[str], base: BaseClassifier, settings: LoraSettings) -> 
     endings = sorted({e for target in settings.target_modules for e in _endings(target, base)})
     matched = {name for name in _linear_modules(base.model) if _ends_in(name, endings)}
     return endings if matched == set(names) else names
-
-
-def covered_heads(names: list[str], base: BaseClassifier) -> list[str]:
-    """Return the head's modules that are among the names, or hold one of them."""
-    return [head for head in base.trained_head if any(is_inside(name, [head]) for name in names)]
 
 
 def is_inside(name: str, modules: Iterable[str]) -> bool:

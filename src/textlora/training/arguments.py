@@ -37,6 +37,7 @@ def training_arguments(config: TrainingConfig, folder: Path) -> TrainingArgument
         max_grad_norm=config.max_grad_norm,
         fp16=config.mixed_precision == "fp16",
         bf16=config.mixed_precision == "bf16",
+        use_cpu=not torch.cuda.is_available(),  # without it, bf16 is refused on a CPU
         eval_strategy=config.eval_strategy,
         eval_steps=config.eval_steps if by_steps else None,
         save_strategy=config.eval_strategy,

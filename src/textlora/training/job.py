@@ -101,7 +101,7 @@ def train(
             results=evaluate_parts(classifier.predictor, parts, sequences),
             before_after=samples.compare(chosen, before, after),
             predictor=classifier.predictor,
-            seconds=seconds,
+            seconds=max(seconds, history[-1].seconds),  # with what was before a resumption
         )
         write_results(run, parts, sequences, classifier.untrained)
     return run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ import torch
 from peft import PeftModel
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainingArguments
 from transformers.trainer_utils import rotate_checkpoints
 
 from textlora.inference.scoring import score
 from textlora.model.adapters import save_adapter
-from textlora.model.forward import Forward, TokenIds
+from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import HeadSpec, classification_loss, probabilities
 from textlora.training.checkpoints import seal
 
@@ -35,7 +35,7 @@ class LabelledSequences(Dataset[dict[str, Any]]):
         targets: [rows] class numbers, or [rows, classes] of 0/1.
     """
 
-    sequences: Sequence[TokenIds]
+    sequences: TokenSequences
     targets: Targets
 
     def __len__(self) -> int:
@@ -62,6 +62,7 @@ class ClassifierTrainer(Trainer):
 
     # `compute_loss` returns a mean over its batch.
     loss_is_scaled_for_ga = False
+    control: TrainerControl
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class ClassifierTrainer(Trainer):
         # transformers would delete old checkpoints before the new one is sealed.
         self.checkpoint_limit, args.save_total_limit = args.save_total_limit, None
         self._started = time.perf_counter()
+        self._seconds_before: float | None = None
         self._loss_sum = 0.0
         self._loss_count = 0
         super().__init__(
@@ -130,7 +132,7 @@ class ClassifierTrainer(Trainer):
             **self.metrics(rows.targets, probabilities(logits, self.head).numpy()),
         }
         values["learning_rate"] = self._get_learning_rate()
-        values["seconds"] = time.perf_counter() - self._started
+        values["seconds"] = self._seconds()
         if self._loss_count:
             values["training_loss"] = self._loss_sum / self._loss_count
             self._loss_sum, self._loss_count = 0.0, 0
@@ -138,6 +140,13 @@ class ClassifierTrainer(Trainer):
         self.log(named)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
         return named
+
+    def _seconds(self) -> float:
+        """Return the time since the start of the training, that before a resumption included."""
+        if self._seconds_before is None:
+            earlier = (entry.get("eval_seconds") for entry in reversed(self.state.log_history))
+            self._seconds_before = next((value for value in earlier if value is not None), 0.0)
+        return self._seconds_before + time.perf_counter() - self._started
 
     def _collate(self, rows: list[dict[str, Any]]) -> dict[str, Tensor]:
         batch = self.forward.collate([row["input_ids"] for row in rows])

@@ -1,0 +1,70 @@
+"""The description beside the weights survives a round trip, and damage is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from textlora.config import RunConfig
+from textlora.errors import TextloraError
+from textlora.model.backbones import Backbone
+from textlora.model.card import model_card
+from textlora.model.heads import HeadSpec
+from textlora.model.spec import FILE_NAME, ClassifierSpec
+
+SPEC = ClassifierSpec(
+    backbone=Backbone("owner/name", "v1"),
+    head=HeadSpec("auto", "cls", "cross_entropy", 2),
+    label_names=("Négatif", "Positif"),
+    label_values=(0, 1),
+    max_length=64,
+    truncation_side="left",
+    strip_html=True,
+)
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    SPEC.save(tmp_path)
+    assert ClassifierSpec.load(tmp_path) == SPEC
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda values: None, "no textlora adapter"),
+        (lambda values: "{", "cannot be read"),
+        (lambda values: {**values, "format": 99}, "not known to this version"),
+        (lambda values: {**values, "more": 1}, "damaged"),
+        (lambda values: {k: v for k, v in values.items() if k != "head"}, "damaged"),
+    ],
+)
+def test_damage_is_told(damage: Any, problem: str, tmp_path: Path) -> None:
+    SPEC.save(tmp_path)
+    file = tmp_path / FILE_NAME
+    content = damage(json.loads(file.read_text()))
+    file.unlink()
+    if content is not None:
+        file.write_text(content if isinstance(content, str) else json.dumps(content))
+    with pytest.raises(TextloraError, match=problem):
+        ClassifierSpec.load(tmp_path)
+
+
+def test_the_card_says_how_to_load_it() -> None:
+    card = model_card(SPEC, RunConfig(), {})
+    assert "base_model: owner/name" in card
+    assert "AutoPeftModelForSequenceClassification" in card
+    assert "- `Négatif`" in card
+    assert "At most 64 tokens, truncated on the left; HTML is stripped." in card
+
+
+def test_the_card_of_a_head_of_our_own_does_not_promise_too_much() -> None:
+    from dataclasses import replace
+
+    card = model_card(
+        replace(SPEC, head=HeadSpec("linear", "cls", "bce", 2)), RunConfig(recipe="x"), {}
+    )
+    assert "AutoPeftModelForSequenceClassification" not in card
+    assert "docs/loading.md" in card

@@ -1,0 +1,192 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.tiny import Reviews
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def common(tiny: Callable[[str], Path], tmp_path: Path) -> list[str]:
+    """Options that make a training quick."""
+    return [
+        *("--model", str(tiny("distilbert")), "--out", str(tmp_path / "run")),
+        *("--set", "training.num_train_epochs=1", "--set", "training.learning_rate=0.01"),
+        *("--set", "compute.precision=fp32"),
+    ]
+
+
+def test_help_answers_at_once_and_names_every_verb() -> None:
+    fastest = 9.0
+    for _ in range(3):
+        started = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", "textlora.cli", "--help"], capture_output=True, text=True
+        )
+        fastest = min(fastest, time.perf_counter() - started)
+    assert fastest < 0.5
+    for verb in ("train", "evaluate", "predict", "demo", "recipes"):
+        assert verb in done.stdout
+
+
+@pytest.mark.parametrize(
+    "code", ["import textlora", "import textlora.cli", "import textlora.recipes"]
+)
+def test_imports_are_light(code: str) -> None:
+    check = f"{code}; import sys; print([m for m in ('torch', 'transformers', 'pandas', 'sklearn') "
+    check += "if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_public_names_are_there() -> None:
+    import textlora
+
+    assert set(dir(textlora)) == {"RunConfig", "TextClassifier", "TextloraError"}
+    assert textlora.TextloraError.__name__ == "TextloraError"
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = textlora.nothing
+
+
+def test_train_prints_where_everything_is(
+    cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path
+) -> None:
+    done = cli("train", reviews.train, "--valid", reviews.validation, *common)
+    assert done.code == 0, done.err
+    for words in ("Trainable", "epoch 1.00", "Validation loss", "Run folder", "report.html"):
+        assert words in done.out
+    assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").is_file()
+    again = cli("train", reviews.train, "--valid", reviews.validation, *common)
+    assert again.code == 2
+    assert "--overwrite" in again.err
+    renewed = cli("train", reviews.train, *common, "--overwrite", "--seed", "7", "--json")
+    assert renewed.code == 0, renewed.err
+    figures = json.loads(renewed.out)
+    assert figures["run"] == str(tmp_path / "run")
+    assert set(figures["parts"]) == {"validation", "test"}
+
+
+def test_rows_of_one_s_own_replace_the_recipe_s_sources(
+    cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path
+) -> None:
+    """Else the quick recipe would validate on the Hub's IMDb."""
+    options = ["--recipe", "distilbert-lora-quick", "--set", "data.max_length=64"]
+    done = cli("train", reviews.train, *options, *common)
+    assert done.code == 0, done.err
+    saved = (tmp_path / "run" / "config.yaml").read_text()
+    assert "stanfordnlp" not in saved
+    assert "recipe: distilbert-lora-quick" in saved
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "There is nothing to train on."),
+        (["train", "none.csv"], "none.csv: there is no such file."),
+        (["train", "a.csv", "--set", "training.lr=1"], "there is no such setting"),
+        (["train", "a.csv", "--set", "training.seed=x"], "training.seed = 'x' is not valid"),
+        (["train", "a.csv", "--recipe", "distilbert"], "Did you mean distilbert-lora-"),
+        (["train", "a.csv", "--on-bad-rows", "ignore"], "data.on_bad_rows = 'ignore'"),
+        (["train", "a.csv", "--resume", "x"], "--resume takes the run folder alone"),
+        (["train", "--resume", "nowhere"], "no run to resume"),
+        (["evaluate", "nowhere", "a.csv"], "there is no such run folder"),
+        (["predict", "nowhere", "text"], "there is no such run folder"),
+        (["predict", "nowhere", "text", "--file", "a.csv"], "both given"),
+        (["recipes", "show", "none"], "There is no recipe 'none'"),
+        (["nonsense"], "No such command"),
+        (["train", "--nonsense"], "No such option"),
+    ],
+)
+def test_a_mistake_ends_with_one_message_and_code_2(
+    arguments: list[str], message: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = cli(*arguments)
+    assert done.code == 2
+    assert message in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bug_keeps_its_traceback(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    import textlora.recipes
+
+    def broken() -> list[str]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(textlora.recipes, "recipe_names", broken)
+    monkeypatch.setattr(sys, "argv", ["textlora", "recipes", "list"])
+    with pytest.raises(ZeroDivisionError):
+        cli("recipes", "list")
+
+
+def test_an_interrupt_is_told_in_a_word(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    import textlora.recipes
+
+    def interrupted() -> list[str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(textlora.recipes, "recipe_names", interrupted)
+    done = cli("recipes", "list")
+    assert done.code == 130
+    assert "Traceback" not in done.err
+
+
+def test_evaluate(cli: Cli, finished: Any, reviews: Reviews) -> None:
+    done = cli("evaluate", finished.folder.path, reviews.test)
+    assert done.code == 0, done.err
+    for words in ("Precision", "Recall", "Negative", "MCC", "ROC-AUC", "accuracy"):
+        assert words in done.out
+    figures = json.loads(cli("evaluate", finished.folder.path, reviews.test, "--json").out)
+    assert figures["accuracy"] == finished.results["test"].metrics.accuracy
+    assert figures["accuracy_interval"]["low"] < figures["accuracy"]
+
+
+def test_predict_from_arguments_file_and_stdin(
+    cli: Cli, finished: Any, reviews: Reviews, tmp_path: Path
+) -> None:
+    run = finished.folder.path
+    label, share, text = cli("predict", run, "it was good").out.rstrip("\n").split("\t")
+    assert (label, text) == ("Positive", "it was good")
+    assert share.endswith("%")
+    assert len(cli("predict", run, "--file", reviews.test).out.splitlines()) == 16
+    assert cli("predict", run, stdin="a good film\nan awful film\n").out.count("\n") == 2
+    lines = cli("predict", run, "a good film", "an awful film", "--json").out.splitlines()
+    answers = [json.loads(line) for line in lines]
+    assert [answer["label"] for answer in answers] == ["Positive", "Negative"]
+    assert set(answers[0]["probabilities"]) == {"Negative", "Positive"}
+    (tmp_path / "t.csv").write_text("review;x\ngood, film;1\n")
+    assert cli("predict", run, "--file", tmp_path / "t.csv").code == 2
+    told = cli("predict", run, "--file", tmp_path / "t.csv", "--delimiter", ";").out
+    assert told.endswith("good, film\n")
+
+
+def test_recipes(cli: Cli, tmp_path: Path) -> None:
+    assert "distilbert-lora-imdb" in cli("recipes", "list").out
+    listed = json.loads(cli("recipes", "list", "--json").out)
+    assert len(listed) == 5
+    shown = cli("recipes", "show", "distilbert-lora-bce").out
+    (tmp_path / "mine.yaml").write_text(shown)
+    counted = json.loads(cli("recipes", "check", tmp_path / "mine.yaml", "--json").out)
+    assert counted["trainable"] == 74_497
+    every = json.loads(cli("recipes", "check", "--json", "--model", "bundled").out)
+    assert [entry["model"] for entry in every] == ["bundled"] * 5
+    more = cli("recipes", "check", "distilbert-lora-bce", "--set", "lora.r=8", "--json")
+    assert json.loads(more.out)["trainable"] == 2 * 2 * 6 * 6144 + 769
+
+
+def test_version(cli: Cli) -> None:
+    from importlib.metadata import version
+
+    assert cli("--version").out == f"textlora {version('textlora')}\n"

@@ -1,0 +1,33 @@
+"""What the tests of the training package share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from textlora.training.results import TrainedRun
+
+
+@pytest.fixture
+def run(make_config: Callable[..., Any], tmp_path: Path) -> Callable[..., TrainedRun]:
+    """Return a function that trains with changed settings into a folder of its own."""
+    from textlora.run import RunFolder
+    from textlora.training.job import train
+
+    def _run(
+        changes: dict[str, Any] | None = None, name: str = "run", **options: Any
+    ) -> TrainedRun:
+        architecture = options.pop("architecture", "distilbert")
+        return train(make_config(changes, architecture), RunFolder(tmp_path / name), **options)
+
+    return _run
+
+
+def adapter_bytes(run: Any) -> bytes:
+    """The weights that the run saved."""
+    content: bytes = (run.folder.adapter / "adapter_model.safetensors").read_bytes()
+    return content

@@ -1,0 +1,155 @@
+"""A checkpoint that was not written to its end does not exist."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from textlora.recipes import load_recipe
+from textlora.run import RunFolder
+from textlora.training import trainer
+from textlora.training.checkpoints import MANIFEST, discard, is_sound, newest_sound, seal
+from textlora.training.job import train
+
+from .conftest import adapter_bytes
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    for step in (2, 10, 9):
+        folder = tmp_path / f"checkpoint-{step}"
+        (folder / "deep").mkdir(parents=True)
+        (folder / "weights").write_bytes(b"w" * step)
+        (folder / "deep" / "state").write_text("s")
+        seal(folder)
+    return tmp_path
+
+
+def test_the_newest_is_the_one_of_most_steps(saved: Path) -> None:
+    assert newest_sound(saved) == (saved / "checkpoint-10", [])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "weights").write_bytes(b"w" * 9),
+        lambda folder: (folder / "weights").unlink(),
+        lambda folder: (folder / "deep" / "state").write_text("x"),
+        lambda folder: (folder / "more").write_text("x"),
+        lambda folder: (folder / MANIFEST).unlink(),
+        lambda folder: (folder / MANIFEST).write_text("{"),
+        lambda folder: shutil.rmtree(folder / "deep"),
+    ],
+)
+def test_any_damage_is_noticed(damage: Callable[[Path], object], saved: Path) -> None:
+    assert is_sound(saved / "checkpoint-10")
+    damage(saved / "checkpoint-10")
+    checkpoint, unsound = newest_sound(saved)
+    assert checkpoint == saved / "checkpoint-9"
+    assert unsound == [saved / "checkpoint-10"]
+    discard(unsound)
+    assert newest_sound(saved) == (saved / "checkpoint-9", [])
+
+
+def test_there_may_be_none(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint-3").mkdir()
+    (tmp_path / "checkpoint-final").mkdir()
+    assert newest_sound(tmp_path) == (None, [tmp_path / "checkpoint-3"])
+    assert newest_sound(tmp_path / "none") == (None, [])
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the program handles it."""
+
+
+def resumed(folder: RunFolder) -> Any:
+    return train(load_recipe(str(folder.config)).config(), folder, resume=True)
+
+
+def interrupted(
+    run: Run, changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> RunFolder:
+    """A run that ends in the middle of writing its nth checkpoint."""
+    count = 0
+
+    def kill(folder: Path) -> None:
+        nonlocal count
+        count += 1
+        if count == nth:
+            raise Killed
+        seal(folder)
+
+    monkeypatch.setattr(trainer, "seal", kill)
+    with pytest.raises(Killed):
+        run(changes, "cut")
+    monkeypatch.undo()
+    return RunFolder(tmp_path / "cut")
+
+
+@pytest.mark.parametrize(
+    ("nth", "changes"),
+    [
+        (1, {"lora.lora_dropout": 0.2}),
+        (3, {"lora.lora_dropout": 0.2}),
+        (2, {"training.eval_strategy": "steps", "training.eval_steps": 4}),
+        (3, {"lora.init_lora_weights": "pissa", "training.optim": "adam"}),
+        (2, {"lora.target_modules": ["q", "head"], "training.lr_scheduler_type": "cosine"}),
+        (3, {"model.head": "linear", "model.loss": "bce", "compute.path": "plain"}),
+        (3, {"training.gradient_accumulation_steps": 2, "training.early_stopping_patience": 2}),
+    ],
+)
+def test_a_resumed_run_ends_in_the_same_bytes(
+    changes: dict[str, Any], nth: int, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"training.num_train_epochs": 3, **changes}
+    whole = run(changes, "whole")
+    folder = interrupted(run, changes, tmp_path, monkeypatch, nth)
+    assert folder.state()["state"] == "failed"
+    done = resumed(folder)
+    assert adapter_bytes(done) == adapter_bytes(whole)
+    assert [record.accuracy for record in done.history] == [
+        record.accuracy for record in whole.history
+    ]
+    assert [record.training_loss for record in done.history] == pytest.approx(
+        [record.training_loss for record in whole.history]
+    )
+    seconds = [record.seconds for record in done.history]
+    assert seconds == sorted(seconds)
+    assert folder.state()["state"] == "finished"
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rich.console import Console
+
+    changes = {"training.num_train_epochs": 4, "training.save_total_limit": 4}
+    whole = run(changes, "whole")
+    folder = interrupted(run, changes, tmp_path, monkeypatch, 4)
+    newest = folder.checkpoints / "checkpoint-18"
+    (newest / "optimizer.pt").write_bytes(b"half")
+    console = Console(record=True, width=100)
+    done = train(load_recipe(str(folder.config)).config(), folder, resume=True, console=console)
+    shown = console.export_text()
+    assert "checkpoint-24 is incomplete" in shown
+    assert "checkpoint-18 is incomplete" in shown
+    assert "from checkpoint-12" in shown
+    assert adapter_bytes(done) == adapter_bytes(whole)
+
+
+def test_a_moved_run_resumes_where_it_is_now(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"training.num_train_epochs": 3, "training.learning_rate": 1e-9}
+    whole = run(changes, "whole")
+    folder = interrupted(run, changes, tmp_path, monkeypatch, 3)
+    moved = RunFolder(folder.path.rename(tmp_path / "moved"))
+    done = resumed(moved)
+    assert done.history[0].best
+    assert adapter_bytes(done) == adapter_bytes(whole)
