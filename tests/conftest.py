@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from support.tiny import Reviews, make_reviews, save_model
 
 # Threads cost more than they give on tiny models, and much more on a busy machine.

@@ -16,8 +16,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
-from support.tiny import Reviews
 
+from support.tiny import Reviews
 from textlora import TextClassifier
 from textlora.errors import ConfigError, DataError, RunError
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.tiny import Reviews
 
 Cli = Callable[..., Any]

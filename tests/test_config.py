@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +109,14 @@ def test_every_setting_says_what_it_is() -> None:
         section, name = key.split(".")
         annotation: Any = fields[section].annotation
         assert annotation.model_fields[name].description, key
+
+
+def test_the_settings_page_is_what_the_script_prints() -> None:
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, str(root / "scripts" / "settings_table.py")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (root / "docs" / "settings.md").read_text(encoding="utf-8")

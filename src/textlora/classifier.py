@@ -146,7 +146,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         return self._fitted().predict_proba(texts_from_python(X))
 
-    def score(
+    def score(  # type: ignore[override]  # scikit-learn's stubs know of arrays of numbers only
         self,
         X: Sequence[str],  # noqa: N803
         y: Sequence[Any],
@@ -155,8 +155,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return the accuracy; for multi-label the share of texts with all labels right."""
         if self._fitted().spec.head.multi_label:
             names = [str(value) for value in self.classes_]
-            y = np.array([[name in set(map(str, row)) for name in names] for row in y], dtype=int)
-        return float(super().score(X, y, sample_weight))
+            y = [[int(name in set(map(str, row))) for name in names] for row in y]
+        return float(super().score(X, np.asarray(y), sample_weight))
 
     def save(self, folder: str | Path) -> None:
         """Copy the run folder of the fit, with adapter, figures and report.
@@ -201,7 +201,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if not dot:
                 raise ConfigError(f"settings: '{key}' is no section.key.", "Write 'lora.r'.")
             assignments.setdefault(section, {})[name] = value
-        named = {
+        named: dict[str, dict[str, Any]] = {
             "data": {"max_length": self.max_length, "validation_size": self.validation_size},
             "model": {"name_or_path": self.model, "pooling": self.pooling},
             "lora": {
@@ -218,7 +218,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         }
         for section, values in assignments.items():
             named[section] = {**named.get(section, {}), **values}
-        return load_recipe(self.recipe).without_sources().config(**named)
+        return load_recipe(self.recipe).without_sources().config(None, **named)
 
     def _fitted(self) -> Predictor:
         predictor: Predictor | None = getattr(self, "_predictor", None)

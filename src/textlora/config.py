@@ -140,7 +140,7 @@ class LoraSettings(Section):
     use_rslora: bool = Field(False, description="Scale by alpha / sqrt(r).")
     use_dora: bool = Field(False, description="Weight-decomposed LoRA (DoRA).")
     init_lora_weights: bool | str = Field(
-        True, description="true, false, gaussian, pissa, pissa_niter_N, olora, orthogonal, eva …"
+        True, description="true, false, gaussian, pissa, pissa_niter_N, olora or orthogonal."
     )
 
 

@@ -97,6 +97,16 @@ def test_unknown_label_is_named_with_its_line(
         labels.encode(table(new))
 
 
+def test_names_of_numbers_do_not_get_in_the_way_of_labels_with_names() -> None:
+    """Recipes bring names; a table may have its own."""
+    labels = LabelSet.from_table(table(["b", "a"] * 2), ["no", "yes"])
+    assert labels.names == labels.values == ("a", "b")
+    assert LabelSet.from_table(table([("0", "1"), ("1", "0")]), ["no", "yes"]).names == (
+        "no",
+        "yes",
+    )
+
+
 def test_names_are_no_labels() -> None:
     labels = LabelSet.from_table(table([0, 1] * 2), ["neg", "pos"])
     with pytest.raises(DataError, match=r"'pos' is not one of the training labels \(0, 1\)"):
@@ -113,7 +123,7 @@ def test_names_are_no_labels() -> None:
         (list(range(11)), None, "11 different labels in 11 rows.*wrong column.*--label-column"),
         ([i // 2 for i in range(2_002)], None, "1001 different labels.*wrong column"),
         ([0, 1, 0, 1, 2, 2], ["a", "b"], "line 6, .*label 2 has no name; .* from 0 to 1"),
-        (["a", "b"] * 2, ["b", "a"], "label 'a' has no name"),
+        ([("0", "9"), ("0", "9")], ["a", "b"], "label '9' has no name"),
         ([0, 1] * 2, ["a", "a"], "two classes have the same name"),
         (None, None, "no labels"),
     ],

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.tiny import Reviews
 
+from support.tiny import Reviews
 from textlora.config import ComputeConfig
 from textlora.errors import ConfigError, DataError, ModelError, RunError
 from textlora.inference.evaluating import evaluate_file
@@ -97,7 +97,7 @@ def test_evaluation_uses_other_columns_and_skips_bad_rows(
     rows = "\n".join(f"{text.replace(',', ' ')};{label}" for text, label in REVIEWS(reviews))
     table.write_text(f"words;kind\n{rows}\n ;1\n")
     options = {"text_column": "words", "label_column": "kind", "delimiter": ";"}
-    with pytest.raises(DataError, match="line 18.*blank"):
+    with pytest.raises(DataError, match=r"line 18.*blank"):
         evaluate_file(finished.folder.path, str(table), **options)
     metrics = evaluate_file(finished.folder.path, str(table), on_bad_rows="skip", **options)
     assert metrics.rows == 16

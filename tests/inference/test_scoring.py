@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ settings.load_profile("textlora")
 
 COSTS = {
     "padded": PlainForward(0).cost,
-    "packed": lambda lengths: sum(lengths),
+    "packed": sum,
 }
 LENGTHS = st.lists(st.integers(1, 50), max_size=60)
 
@@ -45,7 +46,7 @@ def test_the_longest_come_first_and_batches_are_as_full_as_they_can_be(
     batches = list(length_batches(lengths, cost, budget))
     order = [lengths[position] for batch in batches for position in batch]
     assert order == sorted(lengths, reverse=True)
-    for batch, following in zip(batches, batches[1:], strict=False):
+    for batch, following in pairwise(batches):
         grown = [lengths[position] for position in [*batch, following[0]]]
         assert cost(grown) > budget
 

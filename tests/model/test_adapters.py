@@ -12,8 +12,8 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
-from support.tiny import ARCHITECTURES
 
+from support.tiny import ARCHITECTURES
 from textlora.config import LoraSettings
 from textlora.errors import ConfigError, ModelError
 from textlora.model.adapters import (
@@ -78,7 +78,9 @@ def test_a_saved_adapter_fits_the_untouched_base(
     model = trained(make_base(), settings(**VARIANTS[variant]), tmp_path)
     # Another seed: the fresh head of the new base is another one.
     loaded = load_adapter(make_base(seed=99), tmp_path)
-    torch.testing.assert_close(logits_of(loaded, batch), logits_of(model, batch), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        logits_of(loaded, batch), logits_of(model, batch), atol=1e-5, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("variant", ["pissa", "head", "head-pissa", "half-head", "dora"])
@@ -91,7 +93,9 @@ def test_and_so_on_other_architectures(
         values["target_modules"] = ["q", "classifier" if architecture != "roberta" else "out_proj"]
     model = trained(make_base(architecture), settings(**values), tmp_path)
     loaded = load_adapter(make_base(architecture, seed=99), tmp_path)
-    torch.testing.assert_close(logits_of(loaded, batch), logits_of(model, batch), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        logits_of(loaded, batch), logits_of(model, batch), atol=1e-5, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("head", [ONE_UNIT, MEAN], ids=["one-unit", "mean-mlp"])
@@ -102,7 +106,9 @@ def test_heads_of_our_own_are_saved_with_the_adapter(
     model = trained(make_base(head=head), settings(target_modules=targets), tmp_path)
     loaded = load_adapter(make_base(head=head, seed=99), tmp_path)
     assert logits_of(model, batch).shape == (2, head.num_units)
-    torch.testing.assert_close(logits_of(loaded, batch), logits_of(model, batch), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        logits_of(loaded, batch), logits_of(model, batch), atol=1e-5, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("variant", ["plain", "head", "pissa"])

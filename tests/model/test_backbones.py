@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from support.tiny import save_model
 
+from support.tiny import save_model
 from textlora.errors import ModelError
 from textlora.model.backbones import Backbone, resize_embeddings, resolve_max_length
 
@@ -34,10 +34,9 @@ def test_an_incomplete_folder_says_what_is_missing(lost: str, tiny: Tiny, tmp_pa
     folder = shutil.copytree(tiny("distilbert"), tmp_path / "model")
     (folder / lost).unlink()
     backbone = Backbone(str(folder))
-    with pytest.raises(ModelError) as caught:
-        backbone.load_tokenizer()
-        backbone.load_encoder()
-    assert lost in str(caught.value)
+    load = backbone.load_tokenizer if "token" in lost else backbone.load_encoder
+    with pytest.raises(ModelError, match=lost.replace(".", r"\.")):
+        load()
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

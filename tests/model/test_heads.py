@@ -73,9 +73,7 @@ def test_mean_is_the_mean_of_the_tokens(make_base: Make, batch: dict[str, Any]) 
     torch.testing.assert_close(model.pool(hidden, batch["attention_mask"]), expected)
 
 
-def test_linear_head_is_a_matrix_on_the_first_state(
-    make_base: Make, batch: dict[str, Any]
-) -> None:
+def test_linear_head_is_a_matrix_on_the_first_state(make_base: Make, batch: dict[str, Any]) -> None:
     model = make_base(head=HeadSpec("linear", "cls", "bce", 2)).model.train()
     model.encoder.eval()  # the linear head has no dropout of its own
     hidden = model.encoder(**batch).last_hidden_state[:, 0]
@@ -131,9 +129,9 @@ def test_a_pooler_that_the_checkpoint_lacks_is_trained(
     architecture: str, make_base: Make, tmp_path: Any
 ) -> None:
     """Else it would be drawn anew at every load, and the model would predict at random."""
-    from support.tiny import BERT_SPECIALS, build_config, build_tokenizer
     from transformers import AutoModel
 
+    from support.tiny import BERT_SPECIALS, build_config, build_tokenizer
     from textlora.model.backbones import Backbone
     from textlora.model.heads import load_base_classifier
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.tiny import ARCHITECTURES
 
+from support.tiny import ARCHITECTURES
 from textlora.config import LoraSettings
 from textlora.errors import ConfigError
 from textlora.model.adapters import add_adapter
@@ -90,9 +90,7 @@ def test_layers_limit_the_adapter(architecture: str, make_base: Make) -> None:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_head_is_trained_in_full_beside_the_adapter(
-    architecture: str, make_base: Make
-) -> None:
+def test_the_head_is_trained_in_full_beside_the_adapter(architecture: str, make_base: Make) -> None:
     model = add_adapter(make_base(architecture), settings("q"))
     trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
     heads = {name for name in trained if "lora_" not in name}

@@ -97,7 +97,7 @@ def save_model(folder: Path, architecture: str, *, pad: bool = True, seed: int =
     torch.manual_seed(seed)
     model = AutoModel.from_config(build_config(architecture))
     # The usual 0.02 is made for wide models: here it would make all texts look the same.
-    for name, weight in model.named_parameters():
+    for weight in model.parameters():
         if weight.ndim == 2:
             torch.nn.init.normal_(weight, std=0.2)
     # Words of one kind are alike, as in a pretrained model.

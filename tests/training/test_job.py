@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.tiny import ARCHITECTURES, Reviews, save_model, write_table
 
+from support.tiny import ARCHITECTURES, Reviews, save_model, write_table
 from textlora.config import ComputeConfig
 from textlora.errors import DataError, ModelError, RunError, StorageError
 from textlora.inference.predictor import Predictor
@@ -78,9 +78,7 @@ def test_before_and_after(finished: Any) -> None:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_every_architecture_learns_and_loads(
-    architecture: str, run: Run, reviews: Reviews
-) -> None:
+def test_every_architecture_learns_and_loads(architecture: str, run: Run, reviews: Reviews) -> None:
     changes = {"training.num_train_epochs": 4, "training.metric_for_best_model": "loss"}
     done = run(changes, architecture=architecture)
     assert done.results["test"].metrics.accuracy >= 0.8
@@ -175,6 +173,23 @@ def test_a_pad_token_that_was_added_is_there_after_loading(
     np.testing.assert_allclose(found, done.results["test"].probabilities, atol=1e-5)
 
 
+def test_an_architecture_that_is_not_in_the_table_trains_by_raw_names(
+    run: Run, reviews: Reviews, tmp_path: Path
+) -> None:
+    """GPT-2 has no pad token, pools the last token, and has a head called score."""
+    from transformers import GPT2Config, GPT2Model
+
+    from support.tiny import ROBERTA_SPECIALS, build_tokenizer, words_of
+
+    folder, size = tmp_path / "gpt2", len(words_of(ROBERTA_SPECIALS))
+    shape = {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 64}
+    GPT2Model(GPT2Config(vocab_size=size, **shape)).save_pretrained(folder)
+    build_tokenizer(ROBERTA_SPECIALS, pad=False).save_pretrained(folder)
+    done = run({"model.name_or_path": str(folder), "lora.target_modules": ["c_attn"]})
+    found = probabilities(done.folder.path, reviews.texts[64:])
+    np.testing.assert_allclose(found, done.results["test"].probabilities, atol=1e-5)
+
+
 def test_a_relative_model_folder_is_found_from_elsewhere(
     run: Run, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,5 +278,10 @@ def test_the_screen_shows_what_happened(run: Run) -> None:
     console = Console(record=True, width=120, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
     print_run(run(console=console), console)
     shown = console.export_text()
-    for words in ("48 train, 16 validation, 16 test", "Trainable", "epoch 2.00", "textlora predict"):
+    for words in (
+        "48 train, 16 validation, 16 test",
+        "Trainable",
+        "epoch 2.00",
+        "textlora predict",
+    ):
         assert words in shown

@@ -43,7 +43,8 @@ class LabelSet:
 
         Args:
             table: the labelled rows, before any split.
-            label_names: names of the classes 0, 1, 2 …; None: those the table knows.
+            label_names: names of the classes 0, 1, 2 …, for labels that are numbers;
+                None: those the table knows.
 
         Returns:
             The classes: integers in numerical, strings in alphabetical order. With
@@ -59,7 +60,7 @@ class LabelSet:
         counts = Counter(value for row in rows for value in row)
         _check_counts(counts, rows, table)
         names = label_names if label_names is not None else table.label_names
-        if names is not None:
+        if names is not None and all(_is_number(value, multi_label) for value in counts):
             return cls._named(names, counts, multi_label, table)
         values = tuple(sorted(counts, key=lambda value: (isinstance(value, str), value)))
         return cls(tuple(str(value) for value in values), multi_label, values)
@@ -187,6 +188,11 @@ def _labels_of(table: TextTable) -> list[Label]:
 
 def _members(label: Label) -> tuple[Label, ...]:
     return label if isinstance(label, tuple) else (label,)
+
+
+def _is_number(label: Label, multi_label: bool) -> bool:
+    # Lists of labels are lists of strings, even where they hold class numbers.
+    return isinstance(label, int) or (multi_label and str(label).isdecimal())
 
 
 def _first_line(table: TextTable, value: object) -> int:

@@ -1,4 +1,4 @@
-"""LoRA adapters: the one module that imports PEFT."""
+"""LoRA adapters by PEFT: how they are added, written and loaded."""
 
 from __future__ import annotations
 
@@ -94,7 +94,10 @@ def add_adapter(
         revision=backbone.revision if backbone else None,
     )
     try:
-        model = get_peft_model(base.model, config)  # type: ignore[arg-type]
+        with warnings.catch_warnings():
+            # PEFT asks transformers by a name that is on its way out.
+            warnings.simplefilter("ignore", FutureWarning)
+            model = get_peft_model(base.model, config)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
         raise ConfigError(
             f"PEFT refuses these LoRA settings: {_first_line(error)}", "See section lora."
@@ -241,7 +244,8 @@ def _merged(module: nn.Module) -> nn.Module:
     """Return a module with its LoRA layers merged into plain ones, in place."""
     if isinstance(module, LoraLayer):
         module.merge()  # type: ignore[operator]
-        return module.get_base_layer()
+        plain: nn.Module = module.get_base_layer()
+        return plain
     for name, child in module.named_children():
         setattr(module, name, _merged(child))
     return module

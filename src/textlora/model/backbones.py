@@ -214,11 +214,7 @@ def _snapshot(name: str, revision: str | None) -> Path:
     # from_pretrained waits up to 46 s before it gives up on a Hub that is out of
     # reach; a snapshot fails at once, and falls back to the cache by revision.
     try:
-        return Path(
-            snapshot_download(
-                name, revision=revision, allow_patterns=list(MODEL_FILES)
-            )
-        )
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(MODEL_FILES)))
     except RevisionNotFoundError as error:
         raise ModelError(
             f"{name}: there is no revision '{revision}' on the Hub.",

@@ -15,7 +15,7 @@ from transformers.trainer_callback import PrinterCallback
 from textlora.config import RunConfig
 from textlora.data.loading import Part, Parts, load_parts
 from textlora.data.tokenizing import TokenizedTexts, tokenize
-from textlora.errors import TextloraError, storage_errors
+from textlora.errors import ConfigError, TextloraError, storage_errors
 from textlora.evaluation.metrics import classification_metrics
 from textlora.evaluation.records import EpochRecord
 from textlora.inference.predictor import Predictor
@@ -81,6 +81,11 @@ def train(
     console = console or Console(quiet=True)
     folder.check_free(resume=resume, overwrite=overwrite)
     parts = parts or load_parts(config.data)
+    if parts.validation is None:
+        raise ConfigError(
+            "There are no validation rows to choose the best epoch by (data.validation_size is 0).",
+            "Set data.validation_size to a share such as 0.1, or give rows with --valid.",
+        )
     classifier = build_classifier(config, parts)
     sequences = tokenize_parts(parts, classifier.predictor)
     announce(console, parts, classifier, config)
@@ -181,7 +186,7 @@ def fit(
 ) -> list[EpochRecord]:
     """Train, keep the best checkpoint's weights in the model, and return the evaluations."""
     predictor = classifier.predictor
-    assert parts.validation is not None  # noqa: S101 - load_parts always makes one
+    assert parts.validation is not None  # noqa: S101 - train has asked
     assert isinstance(predictor.model, PeftModel)  # noqa: S101
     progress = ProgressCallback(console)
     callbacks: list[TrainerCallback] = [progress]

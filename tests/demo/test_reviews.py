@@ -1,0 +1,81 @@
+"""The bundled reviews are what the documentation says they are."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from itertools import combinations
+
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from textlora.demo import PARTS, demo_config, reviews_path
+
+Rows = list[tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def parts() -> dict[str, Rows]:
+    read: dict[str, Rows] = {}
+    for part in PARTS:
+        with reviews_path(part).open(encoding="utf-8", newline="") as file:
+            read[part] = [(row["text"], row["label"]) for row in csv.DictReader(file)]
+    return read
+
+
+def test_sizes_and_balance(parts: dict[str, Rows]) -> None:
+    assert {part: len(rows) for part, rows in parts.items()} == {
+        "train": 1078,
+        "validation": 154,
+        "test": 308,
+    }
+    for rows in parts.values():
+        counts = Counter(label for _, label in rows)
+        assert counts["positive"] == counts["negative"]
+
+
+def test_lengths(parts: dict[str, Rows]) -> None:
+    for rows in parts.values():
+        for text, _ in rows:
+            assert 20 <= len(text.split()) <= 150, text
+
+
+def test_no_two_are_alike(parts: dict[str, Rows]) -> None:
+    texts = [text for rows in parts.values() for text, _ in rows]
+    shingles = [_shingles(text) for text in texts]
+    for left, right in combinations(range(len(texts)), 2):
+        shared = len(shingles[left] & shingles[right])
+        assert shared / min(len(shingles[left]), len(shingles[right])) < 0.15, (
+            texts[left],
+            texts[right],
+        )
+
+
+def test_counting_words_is_not_enough(parts: dict[str, Rows]) -> None:
+    model = make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(max_iter=1000)
+    )
+    model.fit(*zip(*parts["train"], strict=True))
+    assert 0.6 < model.score(*zip(*parts["test"], strict=True)) < 0.85
+
+
+def test_the_demo_uses_all_three_parts_and_the_bundled_encoder() -> None:
+    config = demo_config()
+    assert config.model.name_or_path == "bundled"
+    assert [config.data.train, config.data.validation, config.data.test] == [
+        str(reviews_path(part)) for part in PARTS
+    ]
+    assert len(config.data.sample_texts) == 5
+
+
+def test_another_part_is_refused() -> None:
+    with pytest.raises(ValueError, match="not one of"):
+        reviews_path("dev")
+
+
+def _shingles(text: str) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.lower())
+    return {tuple(words[start : start + 4]) for start in range(len(words) - 3)}
