@@ -30,10 +30,11 @@ def test_positions_start_anew_in_every_sequence(sizes: list[int]) -> None:
         assert positions.tolist() == list(range(len(positions)))
 
 
-@given(lengths)
-def test_nothing_is_padded(sizes: list[int]) -> None:
-    packed = pack(_sequences(sizes))
-    assert len(packed.input_ids) == sum(sizes)
+@given(lengths, st.integers(1, 100))
+def test_only_the_end_is_filled_up(sizes: list[int], multiple: int) -> None:
+    packed = pack(_sequences(sizes), multiple)
+    assert len(packed.input_ids) % multiple == 0
+    assert 0 <= len(packed.input_ids) - sum(sizes) < multiple
     assert packed.lengths == sizes
     assert packed.cu_seqlens.dtype == torch.int64
 

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from textlora.fast.dropout import Masks
 from textlora.fast.native import NativeAttention, NoKernelsError, fits
+from textlora.fast.packing import clear_filler
 
 
 class Attention(Protocol):
@@ -38,8 +39,8 @@ class Attention(Protocol):
         """Attend within each sequence.
 
         Args:
-            query: [query tokens, heads, head size].
-            key: [tokens, heads, head size], as is `value`.
+            query: [query rows, heads, head size]; rows beyond the lengths belong to no sequence.
+            key: [rows, heads, head size], as is `value`.
             value: what is averaged.
             lengths: tokens of each sequence.
             query_lengths: queries of each sequence: as many, or 1 for its [CLS] row alone.
@@ -48,7 +49,7 @@ class Attention(Protocol):
             keep_state: whether `backward` will be called.
 
         Returns:
-            Context [query tokens, heads, head size], and the state.
+            Context [query rows, heads, head size], 0 beyond the lengths, and the state.
         """
         ...
 
@@ -60,7 +61,7 @@ class Attention(Protocol):
         Args:
             grad: [query tokens, heads, head size].
             state: what `forward` returned.
-            into: where the gradients go; None where one is not wanted.
+            into: where the gradients go, 0 beyond the lengths; None where one is not wanted.
         """
         ...
 
@@ -103,6 +104,7 @@ class BatchedProducts:
     ) -> tuple[Tensor, Any]:
         """Attend within each sequence; see `Attention.forward`."""
         context = torch.empty(query.shape, dtype=query.dtype, device=query.device)
+        context[sum(query_lengths) :] = 0
         scale = 1.0 / math.sqrt(query.shape[-1])
         states = []
         start = query_start = 0
@@ -152,6 +154,7 @@ class BatchedProducts:
             if grad_key is not None:
                 grad_key[rows] = torch.bmm(scores.transpose(1, 2), sequence.query).transpose(0, 1)
             grad_query[query_rows] = torch.bmm(scores, sequence.key).mul_(scale).transpose(0, 1)
+        clear_filler(into, start, query_start)
 
 
 @dataclass(frozen=True)
@@ -180,12 +183,14 @@ class ScaledDotProduct:
         rate = dropout if masks is not None else 0.0
         with torch.set_grad_enabled(keep_state):
             inputs = tuple(x.detach().requires_grad_(keep_state) for x in (query, key, value))
+            total, queries = sum(lengths), sum(query_lengths)
             pieces = zip(
-                inputs[0].split(query_lengths),
-                inputs[1].split(lengths),
-                inputs[2].split(lengths),
+                inputs[0][:queries].split(query_lengths),
+                inputs[1][:total].split(lengths),
+                inputs[2][:total].split(lengths),
                 strict=True,
             )
+            filler = inputs[0][queries:] * 0
             context = torch.cat(
                 [
                     functional.scaled_dot_product_attention(
@@ -196,6 +201,7 @@ class ScaledDotProduct:
                     )[0].transpose(0, 1)
                     for q, k, v in pieces
                 ]
+                + [filler]
             )
         return context.detach(), _GraphState(inputs, context)  # type: ignore[arg-type]
 

@@ -144,12 +144,14 @@ def _pool(x: Tensor, batch: Batch) -> Tensor:
     if batch.pooling == "cls":
         return x.float()
     starts = batch.packed.cu_seqlens
-    sums = torch.segment_reduce(x.float(), "sum", offsets=starts, axis=0)
-    return sums / starts.diff().unsqueeze(1)
+    tokens = x[: int(starts[-1])].float()
+    return torch.segment_reduce(tokens, "sum", offsets=starts, axis=0) / starts.diff().unsqueeze(1)
 
 
 def _pool_backward(grad: Tensor, batch: Batch) -> Tensor:
     if batch.pooling == "cls":
         return grad
     lengths = batch.packed.cu_seqlens.diff()
-    return (grad / lengths.unsqueeze(1)).repeat_interleave(lengths, dim=0)
+    spread = (grad / lengths.unsqueeze(1)).repeat_interleave(lengths, dim=0)
+    filler = len(batch.packed.input_ids) - len(spread)
+    return functional.pad(spread, (0, 0, 0, filler))

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from textlora.fast.dropout import Masks
+from textlora.fast.packing import clear_filler
 
 SOURCE = Path(__file__).with_name("native_attention.c")
 FLAGS = (
@@ -69,6 +70,8 @@ class _State:
 
     problem: _Problem
     tensors: tuple[Tensor, ...]
+    total: int
+    queries: int
 
 
 class NativeAttention:
@@ -102,6 +105,7 @@ class NativeAttention:
         """Attend within each sequence; see `Attention.forward`."""
         rows, heads, size = query.shape
         context = torch.empty((rows, heads, size), dtype=query.dtype)
+        context[sum(query_lengths) :] = 0
         logsum = torch.empty((rows, heads)) if keep_state else None
         starts, query_starts = _starts(lengths), _starts(query_lengths)
         rate = dropout if masks is not None else 0.0
@@ -122,7 +126,8 @@ class NativeAttention:
         _checked(self._forward(ctypes.byref(problem)))
         if logsum is None:
             return context, None
-        return context, _State(problem, (query, key, value, starts, query_starts, context, logsum))
+        tensors = (query, key, value, starts, query_starts, context, logsum)
+        return context, _State(problem, tensors, sum(lengths), sum(query_lengths))
 
     def backward(
         self, grad: Tensor, state: Any, into: tuple[Tensor, Tensor | None, Tensor | None]
@@ -135,6 +140,7 @@ class NativeAttention:
             *(0 if x is None else x.stride(0) for x in into),
         )
         _checked(self._backward(ctypes.byref(state.problem), ctypes.byref(gradients)))
+        clear_filler(into, state.total, state.queries)
 
 
 def fits(head_size: int, dtype: torch.dtype) -> bool:
