@@ -67,6 +67,18 @@ def test_labels_come_back_as_they_were_given(
     assert classifier.score(reviews.texts, y) == np.mean(classifier.predict(reviews.texts) == y)
 
 
+def test_a_data_frame_gives_its_columns(
+    make: Make, fitted: TextClassifier, reviews: Reviews
+) -> None:
+    labels = [["bad", "good"][label] for label in reviews.labels]
+    frame = pd.DataFrame({"review": reviews.texts, "stars": 5, "sentiment": labels})
+    from_frame = make().fit(frame[:64])
+    expected = fitted.predict_proba(reviews.texts[64:])
+    np.testing.assert_array_equal(from_frame.predict_proba(frame[64:]), expected)
+    with pytest.raises(DataError, match="there are no labels"):
+        make().fit(reviews.texts)
+
+
 def test_multi_label(make: Make, reviews: Reviews) -> None:
     y = [["good"] if label else ["bad", "dull"] for label in reviews.labels]
     classifier = make().fit(reviews.texts, y)

@@ -173,6 +173,18 @@ def test_predict_from_arguments_file_and_stdin(
     assert told.endswith("good, film\n")
 
 
+def test_precision_is_a_choice_and_a_wrong_one_is_named(cli: Cli, finished: Any) -> None:
+    run = finished.folder.path
+    answers = [
+        json.loads(cli("predict", run, "a good film", "--precision", name, "--json").out)
+        for name in ("fp32", "bf16")
+    ]
+    assert answers[0]["probability"] == pytest.approx(answers[1]["probability"], abs=0.03)
+    told = cli("predict", finished.folder.path, "a good film", "--precision", "fp8")
+    assert told.code == 2
+    assert "compute.precision" in told.err
+
+
 def test_recipes(cli: Cli, tmp_path: Path) -> None:
     assert "distilbert-lora-imdb" in cli("recipes", "list").out
     listed = json.loads(cli("recipes", "list", "--json").out)

@@ -86,7 +86,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(
         self,
         X: Sequence[str],  # noqa: N803 - scikit-learn's name
-        y: Sequence[Any],
+        y: Sequence[Any] | None = None,
         *,
         validation: tuple[Sequence[str], Sequence[Any]] | None = None,
     ) -> TextClassifier:
@@ -110,8 +110,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from textlora.training.job import train
 
         config = self._config()
-        boolean = all(isinstance(label, bool | np.bool_) for label in y)
-        if boolean:
+        boolean = y is not None and all(isinstance(label, bool | np.bool_) for label in y)
+        if boolean and y is not None:
             y = [int(label) for label in y]
             if validation is not None:
                 validation = validation[0], [int(label) for label in validation[1]]
@@ -164,14 +164,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             RunError: the folder is in use.
         """
-        from textlora.errors import storage_errors
-        from textlora.run import RunFolder
+        from textlora.run import copy_run
 
         self._fitted()
-        target = RunFolder(Path(folder))
-        target.check_free()
-        with storage_errors(f"saving to {folder}"):
-            shutil.copytree(self._folder, folder, dirs_exist_ok=True)
+        copy_run(self._folder, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> TextClassifier:

@@ -173,7 +173,7 @@ class TrainingConfig(Section):
     early_stopping_patience: int | None = Field(
         None, ge=1, description="Stop after this many evaluations without improvement."
     )
-    save_total_limit: int = Field(2, ge=1, description="Checkpoints kept beside the best.")
+    save_total_limit: int = Field(2, ge=1, description="Checkpoints kept, the best among them.")
     seed: int = Field(42, ge=0, description="Seed of weights, shuffling and dropout.")
     report_to: list[Literal["tensorboard", "wandb", "mlflow"]] = Field(
         default_factory=list, description="Trackers to log to."
@@ -187,7 +187,7 @@ class TrainingConfig(Section):
 
 
 class ComputeConfig(Section):
-    """How the arithmetic is done; the function computed is the same."""
+    """How the arithmetic is done; bf16 rounds what is otherwise the same function."""
 
     path: Literal["auto", "fast", "plain"] = Field(
         "auto",

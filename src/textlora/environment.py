@@ -1,4 +1,4 @@
-"""What a run was made with: versions and machine, nothing personal."""
+"""What a run was made with: versions, machine and command."""
 
 from __future__ import annotations
 

@@ -94,6 +94,9 @@ class DataError(TextloraError):
         super().__init__(f"{place}: {problem}", remedy)
 
 
+_DISK_SIGNS = ("No space left", "os error 28", "PytorchStreamWriter failed")
+
+
 @contextmanager
 def storage_errors(doing: str) -> Iterator[None]:
     """Turn the disk's refusals into a `StorageError` that says what was being done.
@@ -118,3 +121,11 @@ def storage_errors(doing: str) -> Iterator[None]:
                 "Choose a folder that you may write to.",
             ) from error
         raise
+    except Exception as error:
+        # torch and safetensors report a full disk as errors of their own.
+        if not any(sign in str(error) for sign in _DISK_SIGNS):
+            raise
+        raise StorageError(
+            f"The disk refused while {doing} ({str(error).splitlines()[0]}).",
+            "Free some space, or choose another disk with --out or TEXTLORA_CACHE.",
+        ) from error

@@ -118,8 +118,9 @@ class RunFolder:
             StorageError: it cannot be written.
         """
         self.check_free(resume=resume, overwrite=overwrite)
-        if overwrite and not resume:
-            shutil.rmtree(self.path, ignore_errors=True)
+        if overwrite and not resume and self.path.is_dir():
+            with storage_errors(f"removing the old run in {self.path}"):
+                _empty(self.path)
         with storage_errors(f"making the run folder {self.path}"):
             self.path.mkdir(parents=True, exist_ok=True)
         self._write_state("running")
@@ -177,6 +178,32 @@ class RunFolder:
     def _write_state(self, state: str, **more: Any) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         write_json(self.state_file, {"state": state, "at": now, **more})
+
+
+def _empty(folder: Path) -> None:
+    for child in folder.iterdir():
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child)
+        else:
+            child.unlink()
+
+
+def copy_run(source: Path, target: Path) -> None:
+    """Copy a finished run without its checkpoints, so that the copy is absent or complete.
+
+    Raises:
+        RunError: the target is in use.
+        StorageError: it cannot be written.
+    """
+    RunFolder(target).check_free()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    with storage_errors(f"copying the run to {target}"):
+        try:
+            skip = shutil.ignore_patterns(RunFolder(source).checkpoints.name)
+            shutil.copytree(source, temporary, ignore=skip)
+            temporary.replace(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

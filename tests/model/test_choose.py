@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import BertConfig, DistilBertConfig, ModernBertConfig, MPNetConfig
+from transformers import BertConfig, DistilBertConfig, ElectraConfig, ModernBertConfig, MPNetConfig
 
 from textlora.config import ComputeConfig, LoraSettings, ModelConfig
 from textlora.errors import ConfigError
@@ -63,8 +63,13 @@ def test_plain_can_be_demanded() -> None:
         (_distilbert(), LoraSettings(bias="lora_only"), "trained in full"),
         (_distilbert(activation="relu"), LoraSettings(), "activation relu"),
         (BertConfig(**_SMALL), LoraSettings(modules_to_save=["embeddings"]), "trained in full"),
+        (
+            ElectraConfig(**_SMALL, embedding_size=16),
+            LoraSettings(target_modules=["q", "embeddings_project"]),
+            "adapter on embeddings_project",
+        ),
     ],
-    ids=["mpnet", "modernbert", "dora", "bias", "activation", "modules_to_save"],
+    ids=["mpnet", "modernbert", "dora", "bias", "activation", "modules_to_save", "projection"],
 )
 def test_what_it_cannot_do_runs_plain_with_a_reason(
     config: Any, lora: LoraSettings, reason: str

@@ -225,3 +225,23 @@ def test_new_adapter_weights_are_seen_without_binding_again() -> None:
     after = run(model, fast, texts, False)
     assert not torch.allclose(before, after.logits)
     assert_same(after, run(model, PlainForward(pad), texts, False))
+
+
+def test_autocast_around_it_changes_nothing() -> None:
+    model, head, _ = build("distilbert", "auto", "cls", ["q", "v"])
+    fast = bind(model, head, "fp32", attention_dropout=True)
+    batch = fast.collate(sequences([8, 21]))
+    model.eval()
+    expected = fast.logits(model, batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = fast.logits(model, batch)
+    assert torch.equal(logits, expected)
+    logits.sum().backward()
+
+
+def test_a_pad_token_added_to_roberta_leaves_the_positions() -> None:
+    model, head, pad = build("roberta", "auto", "cls", ["q"])
+    model.config.pad_token_id = VOCABULARY  # what an added token's id is
+    fast = bind(model, head, "fp32", attention_dropout=True)
+    texts = sequences([8, 21])
+    assert_same(run(model, fast, texts, False), run(model, PlainForward(pad), texts, False))

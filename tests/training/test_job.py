@@ -14,7 +14,7 @@ import torch
 
 from support.tiny import ARCHITECTURES, Reviews, save_model, write_table
 from textlora.config import ComputeConfig
-from textlora.errors import DataError, ModelError, RunError, StorageError
+from textlora.errors import ConfigError, DataError, ModelError, RunError, StorageError
 from textlora.inference.predictor import Predictor
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
@@ -268,6 +268,17 @@ def test_a_full_disk_is_named_and_leaves_no_finished_run(
     with pytest.raises(StorageError, match="No space left on the device while writing a check"):
         run()
     assert RunFolder(tmp_path / "run").state().get("state") != "finished"
+
+
+def test_a_training_that_diverges_is_stopped_and_not_finished(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"diverged: at step \d+ .*Lower training.learning_rate"):
+        run({"training.learning_rate": 1e38, "training.max_grad_norm": 0})
+    assert RunFolder(tmp_path / "run").state().get("state") != "finished"
+
+
+def test_no_validation_rows_is_a_mistake_in_the_settings(run: Run, reviews: Reviews) -> None:
+    with pytest.raises(ConfigError, match=r"--valid"):
+        run({"data.validation": None, "data.validation_size": 0, "data.test": None})
 
 
 def test_the_screen_shows_what_happened(run: Run) -> None:

@@ -104,6 +104,9 @@ class NativeAttention:
     ) -> tuple[Tensor, Any]:
         """Attend within each sequence; see `Attention.forward`."""
         rows, heads, size = query.shape
+        for tensor in (query, key, value):
+            if tensor.stride()[1:] != (size, 1) or not fits(size, tensor.dtype):
+                raise ValueError("the kernels take bf16 with the heads of a row side by side")
         context = torch.empty((rows, heads, size), dtype=query.dtype)
         context[sum(query_lengths) :] = 0
         logsum = torch.empty((rows, heads)) if keep_state else None

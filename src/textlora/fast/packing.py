@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-
 # oneDNN compiles a kernel for every new shape, which takes longer than running it:
 # on two cores an epoch of ever new totals took 47 s, of rounded ones 30 s.
 ROW_MULTIPLE = 64

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from textlora.config import RunConfig, build_config
+from textlora.config import ComputeConfig, RunConfig, build_config
 from textlora.data.labels import LabelSet
 from textlora.data.loading import load_labelled
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
@@ -18,7 +18,12 @@ from textlora.run import RunFolder
 
 
 def evaluate_file(
-    run: Path, source: str, *, console: Console | None = None, **overrides: Any
+    run: Path,
+    source: str,
+    *,
+    console: Console | None = None,
+    compute: ComputeConfig | None = None,
+    **overrides: Any,
 ) -> ClassificationMetrics:
     """Evaluate a run on a labelled source.
 
@@ -26,19 +31,21 @@ def evaluate_file(
         run: run folder, or adapter folder.
         source: file, saved dataset or Hub dataset id.
         console: where progress is shown; None for silence.
+        compute: how the arithmetic is done; None: as the run was trained.
         overrides: settings of section `data` that differ from the run's; None is no override.
 
     Raises:
         RunError: the run is missing or did not finish.
         DataError: the source cannot be used, or has a label the run does not know.
     """
-    predictor = Predictor.load(run)
+    predictor = Predictor.load(run, compute)
     spec = predictor.spec
     trained_on = _run_config(run).data
     values = {
         **trained_on.model_dump(),
         "strip_html": False,  # the predictor does it
         "test_split": None,
+        "on_bad_rows": "error",  # figures over a part of the rows must be asked for
         **{name: value for name, value in overrides.items() if value is not None},
     }
     if source not in (trained_on.train, trained_on.validation, trained_on.test):
@@ -46,6 +53,8 @@ def evaluate_file(
     settings = build_config({"data": values}, origin="evaluate").data
     labels = LabelSet(spec.label_names, spec.head.multi_label, spec.label_values)
     part = load_labelled(source, settings, labels)
+    if part.table.rejected and console is not None:
+        console.print(f"{len(part.table.rejected):,} bad rows left out", style="yellow")
     with progress_bar(console, "evaluating", len(part)) as progress:
         answers = predictor.predict_proba(part.table.texts, progress)
     return classification_metrics(

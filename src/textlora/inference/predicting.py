@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -47,7 +48,12 @@ def texts_to_predict(
     from textlora.data.loading import load_texts
 
     given = {name: value for name, value in reading.items() if value is not None}
-    return load_texts(file, build_config({"data": given}, origin="--file").data).texts
+    table = load_texts(file, build_config({"data": given}, origin="--file").data)
+    if table.rejected:
+        lines = ", ".join(str(row.line) for row in table.rejected[:10])
+        more = " …" if len(table.rejected) > 10 else ""
+        print(f"{len(table.rejected):,} bad rows left out: {lines}{more}", file=sys.stderr)
+    return table.texts
 
 
 def print_predictions(

@@ -23,6 +23,7 @@ from textlora.model.choose import choose_forward
 from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import load_base_classifier, probabilities
 from textlora.model.spec import FILE_NAME, ClassifierSpec
+from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 
 Probabilities = np.ndarray[Any, np.dtype[np.float32]]
@@ -65,7 +66,8 @@ class Predictor:
 
         Args:
             path: its folder.
-            compute: how the arithmetic is done; None: as fast as the machine allows.
+            compute: how the arithmetic is done; None: as the run was trained; for an adapter
+                folder alone as fast as the machine allows.
 
         Raises:
             RunError: the run is missing or did not finish.
@@ -81,7 +83,7 @@ class Predictor:
         if torch.cuda.is_available():
             model = model.to("cuda")
         choice = choose_forward(
-            model, spec.head, int(tokenizer.pad_token_id), compute or ComputeConfig()
+            model, spec.head, int(tokenizer.pad_token_id), compute or _trained_with(Path(path))
         )
         return cls(model, tokenizer, spec, choice.forward)
 
@@ -121,6 +123,11 @@ class Predictor:
         chosen = [name for name, value in by_name.items() if value >= 0.5]
         sure = min((by_name[name] for name in chosen), default=1.0 - float(row.max()))
         return Prediction(chosen, sure, by_name)
+
+
+def _trained_with(path: Path) -> ComputeConfig:
+    config = RunFolder(path).config
+    return load_recipe(str(config)).config().compute if config.is_file() else ComputeConfig()
 
 
 def adapter_folder(path: Path) -> Path:

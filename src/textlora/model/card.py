@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 from huggingface_hub import ModelCard, ModelCardData
 
-from textlora.config import RunConfig
+from textlora.config import BUNDLED_MODEL, RunConfig
 from textlora.evaluation.metrics import ClassificationMetrics
 from textlora.evaluation.wording import headline
 from textlora.model.spec import ClassifierSpec
+
+_HUB_NAMES = {BUNDLED_MODEL: "sentence-transformers/all-MiniLM-L6-v2"}
 
 _BODY = """
 # {title}
@@ -65,7 +67,7 @@ def model_card(
         figures: metrics by part.
     """
     data = ModelCardData(
-        base_model=spec.backbone.name_or_path,
+        base_model=_HUB_NAMES.get(spec.backbone.name_or_path, spec.backbone.name_or_path),
         library_name="peft",
         pipeline_tag="text-classification",
         tags=["lora", "textlora"],

@@ -108,7 +108,14 @@ class FastForward:
         return vars(pack(sequences)).copy()
 
     def logits(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        """Return [sequences, units]."""
+        """Return [sequences, units].
+
+        Autocast is off in here: the types are chosen where the model is bound.
+        """
+        with torch.autocast(batch["input_ids"].device.type, enabled=False):
+            return self._logits(model, batch)
+
+    def _logits(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         pooled = encode(
             Batch(
                 encoder=self.encoder,
@@ -147,6 +154,8 @@ def bind(
         raise UnsupportedError(f"the architecture {config.model_type} has no fast path")
     _check(model, backbone, config)
     device = next(model.parameters()).device
+    if device.type != "cpu":
+        raise UnsupportedError(f"the fast path has not been tried on {device.type} yet")
     dtype = fast_type(device.type) if precision == "auto" else getattr(torch, _TYPES[precision])
     layers = tuple(
         _layer(layer, names, config, dtype, attention_dropout)
@@ -154,6 +163,7 @@ def bind(
     )
     encoder = Encoder(_embeddings(backbone, config), layers, config.num_attention_heads)
     head_size = config.hidden_size // config.num_attention_heads
+    _check_adapters(backbone, encoder)
     attention = attention_for(device, dtype, head_size, cache_dir() / "native")
     return FastForward(encoder, head, attention)
 
@@ -199,6 +209,14 @@ def _check(model: nn.Module, backbone: nn.Module, config: Any) -> None:
     for name, parameter in backbone.named_parameters():
         if parameter.requires_grad and not any(part in name for part in _LORA_PARTS):
             raise UnsupportedError(f"{name} is trained in full inside the encoder")
+
+
+def _check_adapters(backbone: nn.Module, encoder: Encoder) -> None:
+    bound = {id(tensor) for tensor in encoder.parameters()}
+    for name, parameter in backbone.named_parameters():
+        # The pooler is run as a module, by `classify`.
+        if ".lora_" in name and id(parameter) not in bound and not name.startswith("pooler."):
+            raise UnsupportedError(f"an adapter on {name.partition('.lora_')[0]} has no fast path")
 
 
 def _layer(layer: Any, names: _Names, config: Any, dtype: torch.dtype, keep: bool) -> Layer:
@@ -266,7 +284,7 @@ def _embeddings(backbone: Any, config: Any) -> Embeddings:
     module = backbone.embeddings
     positions = module.position_embeddings.weight.detach()
     if config.model_type == "roberta":
-        positions = positions[config.pad_token_id + 1 :]
+        positions = positions[module.padding_idx + 1 :]
     types = getattr(module, "token_type_embeddings", None)
     projection = getattr(backbone, "embeddings_project", None)
     norm = module.LayerNorm

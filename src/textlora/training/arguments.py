@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import torch
 from transformers import TrainingArguments
 
 from textlora.config import TrainingConfig
-from textlora.errors import ConfigError
+from textlora.errors import ConfigError, MissingExtraError
 
 
 def training_arguments(config: TrainingConfig, folder: Path) -> TrainingArguments:
@@ -23,6 +25,7 @@ def training_arguments(config: TrainingConfig, folder: Path) -> TrainingArgument
         ConfigError: mixed precision that this machine does not have.
     """
     check_precision(config.mixed_precision)
+    check_trackers(config.report_to)
     by_steps = config.eval_strategy == "steps"
     return TrainingArguments(
         output_dir=str(folder),
@@ -63,6 +66,17 @@ def optimizer_of(
     if config.optim == "adamw":
         return None
     return torch.optim.Adam, {"lr": config.learning_rate}
+
+
+def check_trackers(report_to: Sequence[str]) -> None:
+    """Refuse a tracker whose package is not installed, before anything is trained.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    for tracker in report_to:
+        if importlib.util.find_spec(tracker) is None:
+            raise MissingExtraError(f"training.report_to={tracker}", tracker)
 
 
 def check_precision(mixed_precision: str) -> None:

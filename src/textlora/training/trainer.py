@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainingArguments
 from transformers.trainer_utils import rotate_checkpoints
 
+from textlora.errors import RunError
 from textlora.inference.scoring import score
 from textlora.model.adapters import save_adapter
 from textlora.model.forward import Forward, TokenSequences
@@ -108,7 +110,10 @@ class ClassifierTrainer(Trainer):
         batch = {name: value for name, value in inputs.items() if name != "labels"}
         logits = self.forward.logits(model, batch)
         loss = classification_loss(logits, targets, self.head.loss)
-        self._loss_sum += float(loss.detach())
+        value = float(loss.detach())
+        if not self.args.fp16:  # its gradient scaler skips a step that overflows, and goes on
+            self._require_finite(value)
+        self._loss_sum += value
         self._loss_count += 1
         return (loss, {"logits": logits}) if return_outputs else loss
 
@@ -125,10 +130,10 @@ class ClassifierTrainer(Trainer):
         rows: LabelledSequences = eval_dataset if eval_dataset is not None else self.eval_dataset
         with self.compute_loss_context_manager():
             logits = torch.from_numpy(score(self.model, self.forward, rows.sequences))
+        loss = float(classification_loss(logits, torch.from_numpy(rows.targets), self.head.loss))
+        self._require_finite(loss)
         values = {
-            "loss": float(
-                classification_loss(logits, torch.from_numpy(rows.targets), self.head.loss)
-            ),
+            "loss": loss,
             **self.metrics(rows.targets, probabilities(logits, self.head).numpy()),
         }
         values["learning_rate"] = self._get_learning_rate()
@@ -140,6 +145,14 @@ class ClassifierTrainer(Trainer):
         self.log(named)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
         return named
+
+    def _require_finite(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise RunError(
+                f"The training diverged: at step {self.state.global_step} the loss is {loss}.",
+                f"Lower training.learning_rate (now {self.args.learning_rate:g}), "
+                "or add training.warmup_ratio.",
+            )
 
     def _seconds(self) -> float:
         """Return the time since the start of the training, that before a resumption included."""
