@@ -218,6 +218,6 @@ def test_data_that_cannot_be_used(texts: Any, labels: Any, make: Make) -> None:
 
 
 def test_predicting_takes_texts_only(fitted: TextClassifier) -> None:
-    for texts in ("one text", pd.DataFrame({"text": ["a"]}), [None], [1.0]):
+    for texts in ("one text", pd.DataFrame({"x": ["a"]}), [None], [1.0]):
         with pytest.raises(DataError):
             fitted.predict(texts)
