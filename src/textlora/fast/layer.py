@@ -151,11 +151,9 @@ def layer_backward(
     activated = linear_backward(down, layer.down, state.down_lora, gradients)
     before = torch.ops.aten.gelu_backward(activated, state.before_gelu)
     hidden = linear_backward(before, layer.up, state.up_lora, gradients)
-    assert hidden is not None  # noqa: S101
     grad = _norm_backward(hidden.add_(grad), layer.attention_norm, state.attention_norm)
     output = drop(grad, state.output_keep, layer.output_dropout)
     context = linear_backward(output, layer.output, state.output_lora, gradients)
-    assert context is not None  # noqa: S101
     return _attention_backward(
         context, grad, layer, state, num_heads, attention, gradients, need_input
     )

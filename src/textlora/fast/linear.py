@@ -62,9 +62,7 @@ def linear_backward(
     linear: Linear,
     state: LoraState | None,
     gradients: Gradients,
-    *,
-    need_input: bool = True,
-) -> Tensor | None:
+) -> Tensor:
     """Collect the update's gradients and return the gradient of the input.
 
     Args:
@@ -72,9 +70,8 @@ def linear_backward(
         linear: the layer.
         state: what the forward left.
         gradients: where the gradients of A and B go, in fp32.
-        need_input: whether the input's gradient is wanted.
     """
-    grad_x = grad @ linear.weight if need_input else None
+    grad_x = grad @ linear.weight
     if linear.lora is not None and state is not None:
         lora_backward(grad, linear.lora, state, gradients, grad_x)
     return grad_x

@@ -21,6 +21,7 @@ from textlora.fast.encoder import Batch, encode
 from textlora.fast.packing import Packed, pack
 from textlora.fast.support import fast_type
 from textlora.fast.weights import Embeddings, Encoder, Layer, Linear, Lora, Norm
+from textlora.model.architectures import architecture_of
 from textlora.model.forward import TokenIds
 from textlora.model.heads import HeadSpec, PooledClassifier
 from textlora.paths import cache_dir
@@ -36,7 +37,6 @@ class UnsupportedError(Exception):
 class _Names:
     """Where one architecture keeps the parts of a layer, as dotted paths."""
 
-    layers: str
     query: str
     key: str
     value: str
@@ -50,7 +50,6 @@ class _Names:
 
 
 _BERT = _Names(
-    layers="encoder.layer",
     query="attention.self.query",
     key="attention.self.key",
     value="attention.self.value",
@@ -67,7 +66,6 @@ _NAMES = {
     "roberta": _BERT,
     "electra": _BERT,
     "distilbert": _Names(
-        layers="transformer.layer",
         query="attention.q_lin",
         key="attention.k_lin",
         value="attention.v_lin",
@@ -150,7 +148,8 @@ def bind(
     backbone: Any = inner.encoder if isinstance(inner, PooledClassifier) else inner.base_model
     config = backbone.config
     names = _NAMES.get(config.model_type)
-    if names is None:
+    known = architecture_of(config)
+    if names is None or known is None:
         raise UnsupportedError(f"the architecture {config.model_type} has no fast path")
     _check(model, backbone, config)
     device = next(model.parameters()).device
@@ -159,7 +158,7 @@ def bind(
     dtype = fast_type(device.type) if precision == "auto" else getattr(torch, _TYPES[precision])
     layers = tuple(
         _layer(layer, names, config, dtype, attention_dropout)
-        for layer in attrgetter(names.layers)(backbone)
+        for layer in attrgetter(known.layers)(backbone)
     )
     encoder = Encoder(_embeddings(backbone, config), layers, config.num_attention_heads)
     head_size = config.hidden_size // config.num_attention_heads
