@@ -79,6 +79,12 @@ def test_a_data_frame_gives_its_columns(
         make().fit(reviews.texts)
 
 
+def test_a_named_column_holds_for_fit_and_predict(make: Make, reviews: Reviews) -> None:
+    frame = pd.DataFrame({"comment": reviews.texts, "label": reviews.labels})
+    named = make(settings={"data.text_column": "comment"}).fit(frame[:64])
+    assert named.predict(frame[64:]).shape == (16,)
+
+
 def test_multi_label(make: Make, reviews: Reviews) -> None:
     y = [["good"] if label else ["bad", "dull"] for label in reviews.labels]
     classifier = make().fit(reviews.texts, y)

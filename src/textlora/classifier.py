@@ -144,7 +144,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return probabilities [texts, classes], columns as in `classes_`."""
         from textlora.data.python import texts_from_python
 
-        return self._fitted().predict_proba(texts_from_python(X))
+        predictor = self._fitted()
+        config: RunConfig | None = getattr(self, "config_", None)
+        column = None if config is None else config.data.text_column
+        return predictor.predict_proba(texts_from_python(X, column))
 
     def score(  # type: ignore[override]  # scikit-learn's stubs know of arrays of numbers only
         self,

@@ -54,17 +54,20 @@ def _columns_of(texts: Any, labels: Any, data: DataConfig) -> tuple[Any, Any]:
     return texts[columns.text], texts[columns.label] if labels is None else labels
 
 
-def texts_from_python(texts: Any) -> list[str]:
+def texts_from_python(texts: Any, text_column: str | None = None) -> list[str]:
     """Return texts to predict as a list.
 
     Args:
         texts: list, array or Series of strings, or a DataFrame with a text column.
+        text_column: the DataFrame's column of texts; found by name if None.
 
     Raises:
         DataError: it is something else, or one of the texts is no string.
     """
     if hasattr(texts, "columns"):
-        columns = find_columns(list(texts.columns), ReadOptions(labelled=False), _FRAME)
+        columns = find_columns(
+            list(texts.columns), ReadOptions(text_column=text_column, labelled=False), _FRAME
+        )
         texts = texts[columns.text]
     if isinstance(texts, str) or getattr(texts, "ndim", 1) != 1:
         raise DataError("the texts are no list.", source="texts", remedy="Give a list of texts.")
