@@ -15,6 +15,8 @@ from textlora.run import RunFolder
 KILLER = """
 import json, os, random, signal, sys, time
 import textlora.training.job, textlora.training.screen, textlora.cli
+from pathlib import Path
+from textlora.run import RunFolder
 
 def start(arguments):
     child = os.fork()
@@ -43,8 +45,8 @@ while True:
         time.sleep(draw.uniform(0.2, 0.9) * whole)
         os.kill(child, signal.SIGKILL)
     status = os.waitpid(child, 0)[1]
-    if status == 0:
-        break
+    if status == 0 or RunFolder(Path(cut)).state().get("state") == "finished":
+        break  # a kill may come after the last thing that a run does
     assert os.WIFSIGNALED(status), status
     killed += 1
     resumed += bool(os.path.exists(cut + "/checkpoints"))

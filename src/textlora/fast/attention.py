@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -16,7 +15,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from textlora.fast.dropout import Masks
-from textlora.fast.native import NativeAttention, NoKernelsError, fits
 from textlora.fast.packing import clear_filler
 
 
@@ -213,24 +211,3 @@ class ScaledDotProduct:
         for target, gradient in zip(into, gradients, strict=True):
             if target is not None:
                 target.copy_(gradient)
-
-
-def attention_for(
-    device: torch.device, dtype: torch.dtype, head_size: int, build_folder: Path
-) -> Attention:
-    """Return the fastest backend for a device and type.
-
-    Args:
-        device: where the tensors are.
-        dtype: of query, key and value.
-        head_size: numbers in a head.
-        build_folder: where built kernels are kept.
-    """
-    if device.type == "cuda":
-        return ScaledDotProduct()
-    if not fits(head_size, dtype):
-        return BatchedProducts()
-    try:
-        return NativeAttention(build_folder)
-    except NoKernelsError as error:
-        return BatchedProducts(str(error))

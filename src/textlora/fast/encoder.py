@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from textlora.fast.attention import Attention
 from textlora.fast.dropout import Masks, drop
+from textlora.fast.kernels import Kernels
 from textlora.fast.layer import LayerState, layer_backward, layer_forward
 from textlora.fast.linear import Gradients
 from textlora.fast.packing import Packed
@@ -31,7 +31,7 @@ class Batch:
         encoder: the weights.
         packed: the sequences.
         pooling: "cls" or "mean".
-        attention: the backend.
+        kernels: what runs between the products.
         training: whether dropout is on.
         states: hidden states [tokens, hidden] that enter layer `first_layer`, in place of
             the embeddings.
@@ -41,7 +41,7 @@ class Batch:
     encoder: Encoder
     packed: Packed
     pooling: Pooling
-    attention: Attention
+    kernels: Kernels
     training: bool
     states: Tensor | None = None
     first_layer: int = 0
@@ -75,7 +75,7 @@ def run_layers(
     x = batch.states
     if x is None:
         x = embed(batch.packed, encoder.embeddings, masks)
-        x = x.to(encoder.layers[0].qkv.weight.dtype)
+        x = x.to(encoder.dtype)
     lengths = batch.packed.lengths
     last = len(encoder.layers) - 1
     states: list[LayerState | None] = [None] * batch.first_layer
@@ -87,7 +87,7 @@ def run_layers(
             num_heads=encoder.num_heads,
             lengths=lengths,
             rows=batch.packed.cu_seqlens[:-1] if pruned else None,
-            attention=batch.attention,
+            kernels=batch.kernels,
             masks=masks,
             keep_state=keep_states and number >= encoder.lowest_adapter,
         )
@@ -106,7 +106,7 @@ def embed(packed: Packed, embeddings: Embeddings, masks: Masks | None) -> Tensor
     if masks is not None and embeddings.dropout:
         x = drop(x, masks.keep(tuple(x.shape), embeddings.dropout), embeddings.dropout)
     if embeddings.projection is not None:
-        x = functional.linear(x, embeddings.projection.weight, embeddings.projection.bias)
+        x = embeddings.projection(x)
     return x
 
 
@@ -137,7 +137,7 @@ class _Encode(torch.autograd.Function):
                 encoder.layers[number],
                 ctx.states[number],
                 num_heads=encoder.num_heads,
-                attention=batch.attention,
+                kernels=batch.kernels,
                 gradients=gradients,
                 need_input=number > lowest,
             )

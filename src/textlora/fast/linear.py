@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn import functional
 
-from textlora.fast.dropout import Masks, drop
+from textlora.fast.dropout import Masks
+from textlora.fast.elementwise import Drop, Elementwise
 from textlora.fast.weights import Linear, Lora
 
 Gradients = dict[int, Tensor]
@@ -21,16 +21,16 @@ class LoraState:
     Args:
         inputs: [tokens, in_features] after dropout.
         projected: [tokens, r], the inputs times A^T.
-        keep: the dropout mask, if any.
+        drop: what was dropped, if anything.
     """
 
     inputs: Tensor
     projected: Tensor
-    keep: Tensor | None
+    drop: Drop | None
 
 
 def linear_forward(
-    x: Tensor, linear: Linear, masks: Masks | None
+    x: Tensor, linear: Linear, masks: Masks | None, elementwise: Elementwise
 ) -> tuple[Tensor, LoraState | None]:
     """Return x W^T + b with the update.
 
@@ -38,23 +38,23 @@ def linear_forward(
         x: [tokens, in_features].
         linear: the layer.
         masks: where dropout comes from; None outside training.
+        elementwise: what applies it.
     """
-    y = functional.linear(x, linear.weight, linear.bias)
+    y = linear.product(x)
     if linear.lora is None:
         return y, None
-    state = lora_forward(x, linear.lora, y, masks)
-    return y, state
+    return y, lora_forward(x, linear.lora, y, masks, elementwise)
 
 
-def lora_forward(x: Tensor, lora: Lora, y: Tensor, masks: Masks | None) -> LoraState:
+def lora_forward(
+    x: Tensor, lora: Lora, y: Tensor, masks: Masks | None, elementwise: Elementwise
+) -> LoraState:
     """Add the update to y [tokens, out_features], in place."""
-    keep = None
-    if masks is not None and lora.dropout:
-        keep = masks.keep(tuple(x.shape), lora.dropout)
-        x = drop(x, keep, lora.dropout)
+    drop = elementwise.draw(masks, x, lora.dropout)
+    x = elementwise.drop(x, drop)
     projected = x @ lora.a.to(x.dtype).t()
     y.addmm_(projected, lora.b.to(x.dtype).t(), alpha=lora.scale)
-    return LoraState(x, projected, keep)
+    return LoraState(x, projected, drop)
 
 
 def linear_backward(
@@ -62,6 +62,7 @@ def linear_backward(
     linear: Linear,
     state: LoraState | None,
     gradients: Gradients,
+    elementwise: Elementwise,
 ) -> Tensor:
     """Collect the update's gradients and return the gradient of the input.
 
@@ -70,15 +71,21 @@ def linear_backward(
         linear: the layer.
         state: what the forward left.
         gradients: where the gradients of A and B go, in fp32.
+        elementwise: what applied the dropout.
     """
-    grad_x = grad @ linear.weight
+    grad_x = linear.product.backward(grad)
     if linear.lora is not None and state is not None:
-        lora_backward(grad, linear.lora, state, gradients, grad_x)
+        lora_backward(grad, linear.lora, state, gradients, grad_x, elementwise)
     return grad_x
 
 
 def lora_backward(
-    grad: Tensor, lora: Lora, state: LoraState, gradients: Gradients, grad_x: Tensor | None
+    grad: Tensor,
+    lora: Lora,
+    state: LoraState,
+    gradients: Gradients,
+    grad_x: Tensor | None,
+    elementwise: Elementwise,
 ) -> None:
     """Collect the gradients of A and B, and add the update's share to grad_x in place."""
     grad_projected = (grad @ lora.b.to(grad.dtype)).mul_(lora.scale)
@@ -86,8 +93,8 @@ def lora_backward(
     gradients[id(lora.a)] = (grad_projected.t() @ state.inputs).float()
     if grad_x is None:
         return
-    if state.keep is None:
+    if state.drop is None:
         grad_x.addmm_(grad_projected, lora.a.to(grad.dtype))
     else:
         through = grad_projected @ lora.a.to(grad.dtype)
-        grad_x.add_(drop(through, state.keep, lora.dropout))
+        grad_x.add_(elementwise.drop(through, state.drop))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+
+from textlora.fast.products import Product
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,11 @@ class Linear:
     """A frozen linear layer and its update.
 
     Args:
-        weight: [out_features, in_features], in the compute type.
-        bias: [out_features], in the compute type.
+        product: x W^T + b.
         lora: the update, if there is one.
     """
 
-    weight: Tensor
-    bias: Tensor
+    product: Product
     lora: Lora | None = None
 
 
@@ -53,7 +54,7 @@ class Layer:
     """One post-norm transformer layer.
 
     Args:
-        qkv: hidden to query, key and value: weight [3 * hidden, hidden], no update of its own.
+        qkv: hidden to query, key and value, 3 * hidden outputs.
         query: the query's update, if any; as key and value.
         output: hidden to hidden.
         attention_norm: after the attention's residual sum.
@@ -65,7 +66,7 @@ class Layer:
         hidden_dropout: on the feed-forward's output.
     """
 
-    qkv: Linear
+    qkv: Product
     query: Lora | None
     key: Lora | None
     value: Lora | None
@@ -102,7 +103,7 @@ class Embeddings:
         token_type: [size], the row of token type 0; None where there are none.
         norm: after the sum.
         dropout: after the norm.
-        projection: size to hidden, where they differ (ELECTRA).
+        projection: size to hidden, in fp32, where they differ (ELECTRA).
     """
 
     words: Tensor
@@ -110,7 +111,7 @@ class Embeddings:
     token_type: Tensor | None
     norm: Norm
     dropout: float
-    projection: Linear | None = None
+    projection: Product | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,11 @@ class Encoder:
     embeddings: Embeddings
     layers: tuple[Layer, ...]
     num_heads: int
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the products and of the hidden states."""
+        return self.layers[0].qkv.dtype
 
     @property
     def lowest_adapter(self) -> int:

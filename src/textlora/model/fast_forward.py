@@ -7,7 +7,7 @@ one, tensors on the other. `bind` says what it cannot take, and why.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -16,9 +16,10 @@ from peft import PeftModel
 from peft.tuners.lora import Linear as LoraLinear
 from torch import Tensor, nn
 
-from textlora.fast.attention import Attention, attention_for
 from textlora.fast.encoder import Batch, encode
+from textlora.fast.kernels import Kernels, kernels_for
 from textlora.fast.packing import Packed, pack
+from textlora.fast.products import Product
 from textlora.fast.support import fast_type
 from textlora.fast.weights import Embeddings, Encoder, Layer, Linear, Lora, Norm
 from textlora.model.architectures import architecture_of
@@ -87,19 +88,19 @@ class FastForward:
     Args:
         encoder: the bound weights.
         head: the classifier's head.
-        attention: the backend.
+        kernels: what runs between the products.
     """
 
     encoder: Encoder
     head: HeadSpec
-    attention: Attention
+    kernels: Kernels
     name: str = "fast"
 
     @property
     def description(self) -> str:
         """Type and attention backend, for the log."""
-        dtype = str(self.encoder.layers[0].qkv.weight.dtype).removeprefix("torch.")
-        return f"packed sequences, {dtype}, attention by {self.attention.name}"
+        dtype = str(self.encoder.dtype).removeprefix("torch.")
+        return f"packed sequences, {dtype}, attention by {self.kernels.attention.name}"
 
     def collate(self, sequences: Sequence[TokenIds]) -> dict[str, Tensor]:
         """Return `input_ids` and `position_ids` [total_tokens], and `cu_seqlens`."""
@@ -119,7 +120,7 @@ class FastForward:
                 encoder=self.encoder,
                 packed=Packed(**batch),
                 pooling=self.head.pooling,
-                attention=self.attention,
+                kernels=self.kernels,
                 training=model.training,
             )
         )
@@ -163,8 +164,8 @@ def bind(
     encoder = Encoder(_embeddings(backbone, config), layers, config.num_attention_heads)
     head_size = config.hidden_size // config.num_attention_heads
     _check_adapters(backbone, encoder)
-    attention = attention_for(device, dtype, head_size, cache_dir() / "native")
-    return FastForward(encoder, head, attention)
+    kernels = kernels_for(device, dtype, head_size, cache_dir() / "native")
+    return FastForward(encoder, head, kernels)
 
 
 def classify(inner: Any, pooled: Tensor) -> Tensor:
@@ -220,26 +221,24 @@ def _check_adapters(backbone: nn.Module, encoder: Encoder) -> None:
 
 def _layer(layer: Any, names: _Names, config: Any, dtype: torch.dtype, keep: bool) -> Layer:
     def linear(path: str) -> Linear:
-        return _linear(attrgetter(path)(layer), dtype)
+        module = attrgetter(path)(layer)
+        return Linear(_product([_base(module)], dtype), _update(module))
 
     def norm(path: str) -> Norm:
         module = attrgetter(path)(layer)
         return Norm(module.weight.detach(), module.bias.detach(), module.eps)
 
-    query, key, value = (linear(path) for path in (names.query, names.key, names.value))
-    fused = Linear(
-        torch.cat([query.weight, key.weight, value.weight]),
-        torch.cat([query.bias, key.bias, value.bias]),
-    )
+    projections = [attrgetter(path)(layer) for path in (names.query, names.key, names.value)]
+    query, key, value = (_update(module) for module in projections)
     attention_dropout = getattr(config, "attention_probs_dropout_prob", None)
     if attention_dropout is None:
         attention_dropout = config.attention_dropout
     output_dropout = attrgetter(names.output_dropout)(layer).p if names.output_dropout else 0.0
     return Layer(
-        qkv=fused,
-        query=query.lora,
-        key=key.lora,
-        value=value.lora,
+        qkv=_product([_base(module) for module in projections], dtype),
+        query=query,
+        key=key,
+        value=value,
         output=linear(names.output),
         attention_norm=norm(names.attention_norm),
         up=linear(names.up),
@@ -251,32 +250,39 @@ def _layer(layer: Any, names: _Names, config: Any, dtype: torch.dtype, keep: boo
     )
 
 
-def _linear(module: Any, dtype: torch.dtype) -> Linear:
-    if isinstance(module, nn.Linear) and not isinstance(module, LoraLinear):
-        return _frozen(module, dtype)
-    if not isinstance(module, LoraLinear):
+def _base(module: Any) -> nn.Linear:
+    if isinstance(module, LoraLinear):
+        if len(module.active_adapters) != 1 or module.merged:
+            raise UnsupportedError("several or merged adapters have no fast path")
+        module = module.get_base_layer()
+    if not isinstance(module, nn.Linear):
         raise UnsupportedError(f"a {type(module).__name__} module has no fast path")
-    if len(module.active_adapters) != 1 or module.merged:
-        raise UnsupportedError("several or merged adapters have no fast path")
+    return module
+
+
+def _update(module: Any) -> Lora | None:
+    if not isinstance(module, LoraLinear) or module.active_adapters[0] not in module.lora_A:
+        return None
     name = module.active_adapters[0]
-    if name not in module.lora_A:
-        return _frozen(module.get_base_layer(), dtype)
     if name in module.lora_variant:
         variant = type(module.lora_variant[name]).__name__.removesuffix("LinearVariant")
         raise UnsupportedError(f"the LoRA variant {variant} has no fast path")
     if module.lora_B[name].bias is not None:
         raise UnsupportedError("LoRA with a bias has no fast path")
-    lora = Lora(
+    return Lora(
         a=module.lora_A[name].weight,
         b=module.lora_B[name].weight,
         scale=float(module.scaling[name]),
         dropout=float(getattr(module.lora_dropout[name], "p", 0.0)),
     )
-    return replace(_frozen(module.get_base_layer(), dtype), lora=lora)
 
 
-def _frozen(module: Any, dtype: torch.dtype) -> Linear:
-    return Linear(module.weight.detach().to(dtype), module.bias.detach().to(dtype))
+def _product(modules: list[nn.Linear], dtype: torch.dtype) -> Product:
+    weights = [module.weight.detach() for module in modules]
+    biases = [module.bias.detach() for module in modules]
+    if len(modules) == 1:
+        return Product(weights[0], biases[0], dtype)
+    return Product(torch.cat(weights), torch.cat(biases), dtype)
 
 
 def _embeddings(backbone: Any, config: Any) -> Embeddings:
@@ -293,5 +299,5 @@ def _embeddings(backbone: Any, config: Any) -> Embeddings:
         token_type=None if types is None else types.weight[0].detach(),
         norm=Norm(norm.weight.detach(), norm.bias.detach(), norm.eps),
         dropout=module.dropout.p,
-        projection=None if projection is None else _linear(projection, torch.float32),
+        projection=None if projection is None else _product([_base(projection)], torch.float32),
     )

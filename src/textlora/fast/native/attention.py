@@ -1,19 +1,9 @@
-"""Attention in C for processors with AVX512-BF16, built once by the machine's own compiler.
-
-Without such a processor, or without a C compiler, there are no kernels, and a
-sentence says why.
-"""
+"""The attention kernels as a backend."""
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import math
-import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,21 +13,8 @@ import torch
 from torch import Tensor
 
 from textlora.fast.dropout import Masks
+from textlora.fast.native.build import fits, library
 from textlora.fast.packing import clear_filler
-
-SOURCE = Path(__file__).with_name("native_attention.c")
-FLAGS = (
-    "-O3",
-    "-std=gnu11",
-    "-fPIC",
-    "-fopenmp",
-    *(f"-mavx512{part}" for part in ("f", "bw", "vl", "dq", "bf16")),
-)
-HEAD_SIZE_STEP = 32
-
-
-class NoKernelsError(Exception):
-    """The kernels cannot be had here; the message says why."""
 
 
 class _Problem(ctypes.Structure):
@@ -87,9 +64,9 @@ class NativeAttention:
     name = "native kernels"
 
     def __init__(self, build_folder: Path) -> None:
-        library = _load(_build(build_folder))
-        self._forward: Callable[..., int] = library.attention_forward
-        self._backward: Callable[..., int] = library.attention_backward
+        kernels = library(build_folder)
+        self._forward: Callable[..., int] = kernels.attention_forward
+        self._backward: Callable[..., int] = kernels.attention_backward
 
     def forward(
         self,
@@ -146,11 +123,6 @@ class NativeAttention:
         clear_filler(into, state.total, state.queries)
 
 
-def fits(head_size: int, dtype: torch.dtype) -> bool:
-    """Return whether the kernels take heads of this size and type."""
-    return dtype == torch.bfloat16 and head_size % HEAD_SIZE_STEP == 0
-
-
 def _starts(lengths: list[int]) -> Tensor:
     return torch.tensor([0, *lengths], dtype=torch.int64).cumsum(0)
 
@@ -158,53 +130,3 @@ def _starts(lengths: list[int]) -> Tensor:
 def _checked(code: int) -> None:
     if code:
         raise MemoryError("the attention kernels found no memory")
-
-
-def _build(folder: Path) -> Path:
-    """Return the built library, building it where this source and compiler have not yet."""
-    if platform.machine() != "x86_64" or platform.system() != "Linux":
-        raise NoKernelsError("the kernels are for Linux on x86-64")
-    if not torch.cpu.get_capabilities().get("avx512_bf16"):
-        raise NoKernelsError("the processor has no AVX512-BF16")
-    compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
-    if compiler is None:
-        raise NoKernelsError("there is no C compiler")
-    described = " ".join((compiler, str(Path(compiler).stat().st_mtime_ns), *FLAGS))
-    digest = hashlib.sha256(SOURCE.read_bytes() + described.encode()).hexdigest()[:16]
-    library = folder / f"attention-{digest}.so"
-    if library.is_file():
-        return library
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            built = Path(temporary) / library.name
-            _compile(compiler, built)
-            built.replace(library)
-    except OSError as error:
-        raise NoKernelsError(f"they cannot be built in {folder} ({error.strerror})") from error
-    return library
-
-
-def _compile(compiler: str, target: Path) -> None:
-    part = target.with_suffix(".o")
-    # Linked without -fopenmp: the kernels must use the OpenMP threads that torch has
-    # already started, not a second pool that fights them for the cores.
-    steps = (
-        (compiler, *FLAGS, "-c", str(SOURCE), "-o", str(part)),
-        (compiler, "-shared", str(part), "-o", str(target), "-lm"),
-    )
-    for step in steps:
-        done = subprocess.run(step, capture_output=True, text=True, check=False)
-        if done.returncode:
-            first = (done.stderr.strip().splitlines() or ["no message"])[0]
-            raise NoKernelsError(f"the C compiler failed ({first})")
-
-
-def _load(library: Path) -> Any:
-    runtime = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
-    try:
-        for path in runtime:
-            ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
-        return ctypes.CDLL(str(library))
-    except OSError as error:
-        raise NoKernelsError(f"the built kernels cannot be loaded ({error})") from error

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from textlora.fast import native
-from textlora.fast.attention import BatchedProducts, attention_for
+from textlora.fast.attention import BatchedProducts
 from textlora.fast.dropout import Masks
-from textlora.fast.native import NativeAttention, NoKernelsError
+from textlora.fast.native.attention import NativeAttention
+from textlora.fast.native.build import NoKernelsError
 
 LENGTHS = [5, 1, 64, 65, 130]
 CPU = torch.device("cpu")
@@ -104,28 +102,3 @@ def test_unwanted_gradients_are_not_written(kernels: NativeAttention) -> None:
     alone = torch.empty(query.shape, dtype=query.dtype)
     kernels.backward(grad, state, (alone, None, None))
     assert torch.equal(full, alone)
-
-
-def test_the_library_is_built_once(kernels: NativeAttention, tmp_path: Path) -> None:
-    NativeAttention(tmp_path)
-    built = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    NativeAttention(tmp_path)
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == built
-    assert len(built) == 1
-
-
-def test_without_a_compiler_the_choice_is_batched_products_and_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(native.shutil, "which", lambda _: None)
-    monkeypatch.setattr(native.torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    backend = attention_for(CPU, torch.bfloat16, 32, tmp_path)
-    assert isinstance(backend, BatchedProducts)
-    assert "no C compiler" in backend.name
-
-
-@pytest.mark.parametrize(("size", "dtype"), [(16, torch.bfloat16), (32, torch.float32)])
-def test_other_sizes_and_types_take_batched_products(
-    tmp_path: Path, size: int, dtype: torch.dtype
-) -> None:
-    assert isinstance(attention_for(CPU, dtype, size, tmp_path), BatchedProducts)

@@ -1,0 +1,133 @@
+"""What lies between the matrix products: dropout, residual sum with LayerNorm, GELU.
+
+One signature, two implementations: torch's operations here, kernels in C in
+`native.elementwise`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from textlora.fast.dropout import Masks, drop
+from textlora.fast.weights import Norm
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Which numbers of a tensor are dropped: a mask, or the seed that a kernel makes it from.
+
+    Args:
+        rate: share of the numbers.
+        keep: bool, in the tensor's shape.
+        seed: 64 bits.
+    """
+
+    rate: float
+    keep: Tensor | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class NormState:
+    """What the backward of a sum and its LayerNorm needs.
+
+    Args:
+        summed: the norm's input [rows, hidden].
+        mean: of each row, fp32.
+        rstd: one over each row's standard deviation, fp32.
+        drop: what was dropped before the sum.
+    """
+
+    summed: Tensor
+    mean: Tensor
+    rstd: Tensor
+    drop: Drop | None
+
+
+class Elementwise(Protocol):
+    """The operations, forward and backward; all tensors contiguous [rows, features]."""
+
+    def draw(self, masks: Masks | None, values: Tensor, rate: float) -> Drop | None:
+        """Decide what is dropped of `values`; None outside training or at a rate of 0."""
+        ...
+
+    def drop(self, values: Tensor, drop: Drop | None) -> Tensor:
+        """Return the values with the dropped set to 0 and the rest over 1 - rate."""
+        ...
+
+    def add_norm(
+        self, x: Tensor, drop: Drop | None, residual: Tensor, norm: Norm
+    ) -> tuple[Tensor, NormState]:
+        """Return LayerNorm(dropout(x) + residual) and the state; x is used up."""
+        ...
+
+    def add_norm_backward(
+        self, grad: Tensor, more: Tensor | None, norm: Norm, state: NormState
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradients of residual and x, for the sum of one or two gradients."""
+        ...
+
+    def gelu(self, x: Tensor) -> Tensor:
+        """Return the exact GELU, by the error function."""
+        ...
+
+    def gelu_backward(self, grad: Tensor, x: Tensor) -> Tensor:
+        """Return the gradient of the GELU's input x."""
+        ...
+
+
+class TorchElementwise:
+    """The operations by torch, in any type on any device."""
+
+    def draw(self, masks: Masks | None, values: Tensor, rate: float) -> Drop | None:
+        """Draw a mask; see `Elementwise.draw`."""
+        if masks is None or not rate:
+            return None
+        return Drop(rate, keep=masks.keep(tuple(values.shape), rate))
+
+    def drop(self, values: Tensor, drop: Drop | None) -> Tensor:
+        """Apply a mask; see `Elementwise.drop`."""
+        return values if drop is None else _dropped(values, drop)
+
+    def add_norm(
+        self, x: Tensor, drop: Drop | None, residual: Tensor, norm: Norm
+    ) -> tuple[Tensor, NormState]:
+        """Drop, add and normalise; see `Elementwise.add_norm`."""
+        summed = self.drop(x, drop).add_(residual)
+        y, mean, rstd = torch.native_layer_norm(
+            summed, [x.shape[1]], norm.weight, norm.bias, norm.eps
+        )
+        return y, NormState(summed, mean, rstd, drop)
+
+    def add_norm_backward(
+        self, grad: Tensor, more: Tensor | None, norm: Norm, state: NormState
+    ) -> tuple[Tensor, Tensor]:
+        """Go back through norm and dropout; see `Elementwise.add_norm_backward`."""
+        residual = torch.ops.aten.native_layer_norm_backward(
+            grad if more is None else grad + more,
+            state.summed,
+            [grad.shape[1]],
+            state.mean,
+            state.rstd,
+            norm.weight,
+            norm.bias,
+            [True, False, False],
+        )[0]
+        return residual, self.drop(residual, state.drop)
+
+    def gelu(self, x: Tensor) -> Tensor:
+        """Return the exact GELU."""
+        return functional.gelu(x)
+
+    def gelu_backward(self, grad: Tensor, x: Tensor) -> Tensor:
+        """Return the gradient of the GELU's input."""
+        return torch.ops.aten.gelu_backward(grad, x)  # type: ignore[no-any-return]
+
+
+def _dropped(values: Tensor, decided: Drop) -> Tensor:
+    return drop(values, decided.keep, decided.rate)
