@@ -4,11 +4,15 @@ Knows tensors and nothing else: no settings, no PEFT, no files. The readable
 reference is the Transformers forward; this package computes the same function
 and can be removed together with `model/fast_forward.py`.
 
-    packing    sequences without padding
-    weights    what the encoder is made of
-    linear     frozen products with their LoRA update
-    attention  one signature, backends by device
-    dropout    masks, many at a time
-    layer      one transformer layer, forward and backward
-    encoder    all layers as one autograd function
+    packing      sequences without padding
+    weights      what the encoder is made of
+    products     frozen matrix products, laid out for the processor
+    linear       the products with their LoRA update
+    attention    one signature, backends by device
+    dropout      masks, many at a time
+    elementwise  dropout, LayerNorm and GELU between the products
+    native       attention and elementwise operations in C
+    kernels      which of them are used where
+    layer        one transformer layer, forward and backward
+    encoder      all layers as one autograd function
 """

@@ -91,12 +91,15 @@ def layer_forward(
     output, output_lora = linear_forward(context, layer.output, masks, elementwise)
     drop = elementwise.draw(masks, output, layer.output_dropout)
     hidden, attention_norm = elementwise.add_norm(output, drop, wanted, layer.attention_norm)
-    before_gelu, up_lora = linear_forward(hidden, layer.up, masks, elementwise)
-    activated = elementwise.gelu(before_gelu)
+    if not keep_state and layer.up.lora is None:
+        before_gelu, up_lora, activated = None, None, layer.up.product.gelu(hidden)
+    else:
+        before_gelu, up_lora = linear_forward(hidden, layer.up, masks, elementwise)
+        activated = elementwise.gelu(before_gelu)
     down, down_lora = linear_forward(activated, layer.down, masks, elementwise)
     drop = elementwise.draw(masks, down, layer.hidden_dropout)
     y, output_norm = elementwise.add_norm(down, drop, hidden, layer.output_norm)
-    if not keep_state:
+    if not keep_state or before_gelu is None:
         return y, None
     return y, LayerState(
         rows=rows,

@@ -35,6 +35,17 @@ class Product:
             self._forward = self._laid_out(self._weight)
         return self._product(x, self._forward, self._bias)
 
+    def gelu(self, x: Tensor) -> Tensor:
+        """Return GELU(x W^T + b), in one pass where the processor's product can."""
+        if not self._packs:
+            return functional.gelu(self(x))
+        if self._forward is None:
+            self._forward = self._laid_out(self._weight)
+        y: Tensor = torch.ops.mkldnn._linear_pointwise(
+            x, self._forward, self._bias, "gelu", [], "none"
+        )
+        return y
+
     def backward(self, grad: Tensor) -> Tensor:
         """Return grad W, the gradient of x, for grad [rows, out_features]."""
         if self._backward is None:
