@@ -41,7 +41,7 @@ def _run(backend, inputs, query_lengths, dropout=0.0, masks=None):  # type: igno
 
 
 @pytest.mark.parametrize("query_lengths", [LENGTHS, [1] * 5], ids=["all", "first-rows"])
-@pytest.mark.parametrize(("heads", "size"), [(12, 32), (3, 64), (2, 128)])
+@pytest.mark.parametrize(("heads", "size"), [(12, 32), (3, 64), (2, 96), (2, 128)])
 def test_forward_and_backward(
     kernels: NativeAttention, heads: int, size: int, query_lengths: list[int]
 ) -> None:
@@ -92,6 +92,67 @@ def test_the_backward_drops_what_the_forward_dropped(kernels: NativeAttention) -
     kernels.backward(grad, state, into)  # type: ignore[arg-type]
     for head in range(2):
         assert torch.equal(context[row, head] > 0, into[2][:32, head, 0] > 0)
+
+
+class _OneSeed:
+    """A source of masks that makes the same decisions every time."""
+
+    def seed(self) -> int:
+        return 0x5EED_0F_A11_D1CE
+
+
+def _mask(kernels: NativeAttention, length: int, heads: int, rate: float) -> torch.Tensor:
+    """Return which weights [heads, queries, keys] are kept: equal weights, one-hot values."""
+    query = torch.zeros(length, heads, 32).bfloat16()
+    columns = []
+    for start in range(0, length, 32):
+        value = torch.zeros(length, heads, 32)
+        count = min(32, length - start)
+        value[start : start + count, :, :count] = torch.eye(count).unsqueeze(1)
+        context, _ = kernels.forward(
+            query, query, value.bfloat16(), [length], [length], rate, _OneSeed(), False
+        )
+        columns.append(context[..., :count] > 0)
+    return torch.cat(columns, dim=2).transpose(0, 1)
+
+
+@pytest.mark.parametrize("length", [17, 36, 75])
+def test_all_gradients_under_dropout(kernels: NativeAttention, length: int) -> None:
+    torch.manual_seed(1)
+    heads, rate = 3, 0.3
+    keep = _mask(kernels, length, heads, rate)
+    assert 0.6 < float(keep.float().mean()) < 0.8
+    inputs = [torch.randn(length, heads, 32).bfloat16() for _ in range(4)]
+    query, key, value, grad = inputs
+    context, state = kernels.forward(query, key, value, [length], [length], rate, _OneSeed(), True)
+    into = tuple(torch.empty_like(query) for _ in range(3))
+    kernels.backward(grad, state, into)  # type: ignore[arg-type]
+
+    q, k, v = (x.double().transpose(0, 1).requires_grad_() for x in inputs[:3])
+    weights = (q @ k.transpose(1, 2) / 32**0.5).softmax(dim=-1) * keep / (1 - rate)
+    exact = weights @ v
+    exact.backward(grad.double().transpose(0, 1))
+    pairs = zip((context, *into), (exact, q.grad, k.grad, v.grad), strict=True)
+    for ours, theirs in pairs:
+        torch.testing.assert_close(
+            ours.double(), theirs.detach().transpose(0, 1), atol=4e-2, rtol=3e-2
+        )
+
+
+def test_filler_rows_belong_to_no_sequence(kernels: NativeAttention) -> None:
+    query, key, value, grad = _inputs(4, 32, sum(LENGTHS))
+    context, state = kernels.forward(query, key, value, LENGTHS, LENGTHS, 0.0, None, True)
+    padded = [torch.cat([x, torch.full((7, 4, 32), 9.0).bfloat16()]) for x in (query, key, value)]
+    with_filler, filler_state = kernels.forward(*padded, LENGTHS, LENGTHS, 0.0, None, True)
+    assert torch.equal(with_filler[:-7], context)
+    assert not with_filler[-7:].any()
+    into = [torch.empty_like(query) for _ in range(3)]
+    filled = [torch.full_like(x, float("nan")) for x in padded]
+    kernels.backward(grad, state, tuple(into))  # type: ignore[arg-type]
+    kernels.backward(torch.cat([grad, grad[:7]]), filler_state, tuple(filled))  # type: ignore[arg-type]
+    for ours, theirs in zip(filled, into, strict=True):
+        assert torch.equal(ours[:-7], theirs)
+        assert not ours[-7:].any()
 
 
 def test_unwanted_gradients_are_not_written(kernels: NativeAttention) -> None:
