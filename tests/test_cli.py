@@ -77,6 +77,23 @@ def test_train_prints_where_everything_is(
     assert set(figures["parts"]) == {"validation", "test"}
 
 
+def test_fast_prefix(cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path) -> None:
+    arguments = ["train", reviews.train, "--valid", reviews.validation, *common, "--fast-prefix"]
+    refused = cli(*arguments)
+    assert refused.code == 2
+    assert "the lowest layer has an adapter" in refused.err
+    assert "Traceback" not in refused.err
+    assert not (tmp_path / "run").exists()
+    done = cli(*arguments, "--set", "lora.layers=top:1")
+    assert done.code == 0, done.err
+    assert "Prefix     layer 0 of 2 run once" in done.out
+    assert "prefix_cache: true" in (tmp_path / "run" / "config.yaml").read_text()
+    # The finished run answers texts, for which there are no states.
+    assert cli("predict", tmp_path / "run", "it was good").code == 0
+    again = cli("train", "--recipe", tmp_path / "run" / "config.yaml", "--out", tmp_path / "again")
+    assert "Prefix     layer 0 of 2" in again.out
+
+
 def test_rows_of_one_s_own_replace_the_recipe_s_sources(
     cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path
 ) -> None:
@@ -99,6 +116,7 @@ def test_rows_of_one_s_own_replace_the_recipe_s_sources(
         (["train", "a.csv", "--recipe", "distilbert"], "Did you mean distilbert-lora-"),
         (["train", "a.csv", "--on-bad-rows", "ignore"], "data.on_bad_rows = 'ignore'"),
         (["train", "a.csv", "--resume", "x"], "--resume takes the run folder alone"),
+        (["train", "--resume", "x", "--fast-prefix"], "--resume takes the run folder alone"),
         (["train", "--resume", "nowhere"], "no run to resume"),
         (["evaluate", "nowhere", "a.csv"], "there is no such run folder"),
         (["predict", "nowhere", "text"], "there is no such run folder"),

@@ -98,6 +98,10 @@ def train(
     on_bad_rows: Annotated[
         str | None, _quiet_option("--on-bad-rows", "'error' stops, 'skip' sets them aside.")
     ] = None,
+    fast_prefix: Annotated[
+        bool,
+        typer.Option("--fast-prefix", help="Run the layers below the adapters only once."),
+    ] = False,
     settings: Annotated[
         list[str] | None, _quiet_option("--set", "Any setting: section.key=value. Repeatable.")
     ] = None,
@@ -117,7 +121,7 @@ def train(
 
     if resume is not None:
         given = [data, valid, test, recipe, model, settings, seed, out]
-        if any(value is not None for value in given) or overwrite:
+        if any(value is not None for value in given) or overwrite or fast_prefix:
             raise ConfigError(
                 "--resume takes the run folder alone.", "Its settings are those of the run."
             )
@@ -143,6 +147,7 @@ def train(
             },
             model={"name_or_path": model},
             training={"seed": seed},
+            compute={"prefix_cache": fast_prefix or None},
         )
         folder = RunFolder(out or new_run_path(chosen.name))
     if config.data.train is None:

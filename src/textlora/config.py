@@ -201,6 +201,17 @@ class ComputeConfig(Section):
     attention_dropout: Literal["keep", "off"] = Field(
         "keep", description="Dropout on the attention weights, on the fast path."
     )
+    prefix_cache: bool = Field(
+        False,
+        description="On the fast path, run the layers below the lowest adapter once, without "
+        "dropout, and reuse their states in every epoch; needs lora.layers such as top:2.",
+    )
+    prefix_ram_gb: float = Field(
+        1.0,
+        ge=0,
+        description="Memory for these states, in GB; what is larger goes into a temporary file "
+        "in the cache folder; 0: always a file.",
+    )
 
 
 class RunConfig(Section):

@@ -116,6 +116,40 @@ def _no_space_for_tokens(folder: Path) -> object:
         )
 
 
+def _no_space_for_the_prefix(folder: Path) -> None:
+    from rich.console import Console
+
+    from textlora.model.prefix_forward import PrefixForward
+    from textlora.training.prefix import prefix_cache
+
+    refusal = OSError(28, "No space left on device")
+    forward = mock.Mock(spec=PrefixForward, first_layer=4, **{"run_frozen.side_effect": refusal})
+    with prefix_cache(
+        forward,
+        {"train": [], "validation": []},  # type: ignore[dict-item]
+        ram_gb=0,
+        folder=folder / "prefix",
+        console=Console(quiet=True),
+    ):
+        pass
+
+
+def _prefix_on_the_plain_path(_: Path) -> object:
+    from textlora.model.choose import Choice, choose_prefix
+    from textlora.model.forward import PlainForward
+
+    return choose_prefix(Choice(PlainForward(0), "plain, as compute.path says"))
+
+
+def _prefix_of_no_layers(_: Path) -> object:
+    from textlora.model.choose import Choice, choose_prefix
+    from textlora.model.fast_forward import FastForward
+
+    fast = mock.Mock(spec=FastForward)
+    fast.encoder = mock.Mock(lowest_adapter=0, layers=(None,) * 6)
+    return choose_prefix(Choice(fast, "fast"))
+
+
 def _no_text_column(folder: Path) -> object:
     (folder / "new.csv").write_text("comment,stars\ngood,5\n")
     return load_texts(str(folder / "new.csv"), DataConfig())
@@ -184,4 +218,7 @@ CASES = [
     Case("Hub out of reach", _hub_out_of_reach),
     Case("No space left", _no_space),
     Case("No space left for the token cache", _no_space_for_tokens),
+    Case("No space left for the prefix cache", _no_space_for_the_prefix),
+    Case("Prefix cache on the plain path", _prefix_on_the_plain_path),
+    Case("Prefix cache with an adapter in the lowest layer", _prefix_of_no_layers),
 ]

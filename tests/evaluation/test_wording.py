@@ -33,6 +33,17 @@ def test_duration(seconds: float, words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("amount", "words"),
+    [
+        *((0, "0 kB"), (24_400, "24 kB"), (999_499, "999 kB"), (999_500, "1 MB")),
+        *((217_000_000, "217 MB"), (999_500_000, "1.0 GB"), (3_440_000_000, "3.4 GB")),
+    ],
+)
+def test_size(amount: int, words: str) -> None:
+    assert wording.size(amount) == words
+
+
+@pytest.mark.parametrize(
     ("epoch", "words"), [(3.0, "3"), (0.5, "0.5"), (10.0, "10"), (1 / 3, "0.33")]
 )
 def test_epoch_number(epoch: float, words: str) -> None:

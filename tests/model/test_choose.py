@@ -11,7 +11,7 @@ from transformers import BertConfig, DistilBertConfig, ElectraConfig, ModernBert
 from textlora.config import ComputeConfig, LoraSettings, ModelConfig
 from textlora.errors import ConfigError
 from textlora.model.adapters import add_adapter
-from textlora.model.choose import Choice, choose_forward
+from textlora.model.choose import Choice, choose_forward, choose_prefix
 from textlora.model.fast_forward import FastForward
 from textlora.model.forward import PlainForward
 from textlora.model.heads import build_base_classifier, resolve_head
@@ -31,10 +31,10 @@ def _choice(config: Any, lora: LoraSettings, compute: ComputeConfig) -> Choice:
     return choose_forward(model, head, 0, compute)
 
 
-def _distilbert(**more: Any) -> DistilBertConfig:
+def _distilbert(n_layers: int = 2, **more: Any) -> DistilBertConfig:
     return DistilBertConfig(
         dim=32,
-        n_layers=2,
+        n_layers=n_layers,
         n_heads=2,
         hidden_dim=64,
         vocab_size=60,
@@ -99,3 +99,49 @@ def test_attention_dropout_can_be_turned_off() -> None:
         choice = _choice(_distilbert(), LoraSettings(), compute)
         assert isinstance(choice.forward, FastForward)
         assert choice.forward.encoder.layers[0].attention_dropout == rate
+
+
+@pytest.mark.parametrize(
+    ("layers", "first"), [("top:2", 2), ("top:1", 3), ([1, 3], 1), ("2-2", 2)], ids=str
+)
+def test_what_lies_below_the_lowest_adapter_is_run_once(layers: Any, first: int) -> None:
+    choice = _choice(_distilbert(n_layers=4), LoraSettings(layers=layers), ComputeConfig())
+    prefix = choose_prefix(choice)
+    assert (prefix.first_layer, prefix.layers) == (first, 4)
+    assert prefix.fast is choice.forward
+
+
+def test_raw_module_names_may_leave_the_lower_layers_alone() -> None:
+    lora = LoraSettings(target_modules=["layer.3.attention.q_lin", "layer.2.ffn.lin1"])
+    choice = _choice(_distilbert(n_layers=4), lora, ComputeConfig())
+    assert choose_prefix(choice).first_layer == 2
+
+
+@pytest.mark.parametrize(
+    ("layers", "suggested"), [(1, "top:1"), (2, "top:1"), (3, "top:2"), (6, "top:2")]
+)
+def test_nothing_below_the_lowest_adapter_is_an_error(layers: int, suggested: str) -> None:
+    choice = _choice(_distilbert(n_layers=layers), LoraSettings(layers=[0]), ComputeConfig())
+    with pytest.raises(ConfigError, match="the lowest layer has an adapter") as caught:
+        choose_prefix(choice)
+    assert f"lora.layers={suggested}," in caught.value.remedy
+    assert "--fast-prefix" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("config", "compute", "reason"),
+    [
+        (_distilbert(), ComputeConfig(path="plain"), "plain, as compute.path says."),
+        (MPNetConfig(**_SMALL), ComputeConfig(), "plain: the architecture mpnet has no fast path."),
+    ],
+    ids=["setting", "model"],
+)
+def test_states_are_reused_on_the_fast_path_alone(
+    config: Any, compute: ComputeConfig, reason: str
+) -> None:
+    choice = _choice(config, LoraSettings(layers="top:1"), compute)
+    with pytest.raises(ConfigError) as caught:
+        choose_prefix(choice)
+    assert caught.value.problem == (
+        f"compute.prefix_cache needs the fast path, and the path is {reason}"
+    )

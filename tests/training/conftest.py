@@ -27,6 +27,19 @@ def run(make_config: Callable[..., Any], tmp_path: Path) -> Callable[..., Traine
     return _run
 
 
+@pytest.fixture
+def still(tiny: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A model without dropout: batches of any shape compute the same."""
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = tmp_path / "still"
+    model = AutoModel.from_pretrained(tiny("distilbert"), dropout=0.0, attention_dropout=0.0)
+    model.config.seq_classif_dropout = 0.0
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny("distilbert")).save_pretrained(folder)
+    return folder
+
+
 def adapter_bytes(run: Any) -> bytes:
     """The weights that the run saved."""
     content: bytes = (run.folder.adapter / "adapter_model.safetensors").read_bytes()

@@ -102,6 +102,8 @@ def interrupted(
         (2, {"lora.target_modules": ["q", "head"], "training.lr_scheduler_type": "cosine"}),
         (3, {"model.head": "linear", "model.loss": "bce", "compute.path": "plain"}),
         (3, {"training.gradient_accumulation_steps": 2, "training.early_stopping_patience": 2}),
+        (2, {"lora.layers": "top:1", "compute.prefix_cache": True, "lora.lora_dropout": 0.2}),
+        (1, {"lora.layers": "top:1", "compute.prefix_cache": True, "compute.prefix_ram_gb": 0}),
     ],
 )
 def test_a_resumed_run_ends_in_the_same_bytes(

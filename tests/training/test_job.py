@@ -98,6 +98,7 @@ def test_every_architecture_learns_and_loads(architecture: str, run: Run, review
         {"lora.bias": "all", "lora.modules_to_save": ["sa_layer_norm"]},
         {"training.optim": "adam", "training.lr_scheduler_type": "cosine"},
         {"training.mixed_precision": "bf16"},
+        {"lora.layers": "top:1", "compute.prefix_cache": True, "training.mixed_precision": "bf16"},
         {"data.truncation_side": "left", "data.max_length": 6},
     ],
     ids=lambda changes: ",".join(str(value) for value in changes.values()),

@@ -28,19 +28,6 @@ def checkpoints(run: Any) -> list[int]:
     return sorted(int(path.name.split("-")[1]) for path in run.folder.checkpoints.iterdir())
 
 
-@pytest.fixture
-def still(tiny: Callable[[str], Path], tmp_path: Path) -> Path:
-    """A model without dropout: batches of any shape compute the same."""
-    from transformers import AutoModel, AutoTokenizer
-
-    folder = tmp_path / "still"
-    model = AutoModel.from_pretrained(tiny("distilbert"), dropout=0.0, attention_dropout=0.0)
-    model.config.seq_classif_dropout = 0.0
-    model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(tiny("distilbert")).save_pretrained(folder)
-    return folder
-
-
 @pytest.mark.parametrize("path", ["plain", "auto"])
 def test_gradient_accumulation_equals_the_big_batch(path: str, run: Run, still: Path) -> None:
     exact = {

@@ -36,6 +36,13 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def size(amount: int) -> str:
+    """Return a number of bytes: "24 kB", "217 MB", "3.4 GB"."""
+    if amount < 999_500:
+        return f"{amount / 1e3:.0f} kB"
+    return f"{amount / 1e6:.0f} MB" if amount < 999_500_000 else f"{amount / 1e9:.1f} GB"
+
+
 def interval(metrics: ClassificationMetrics) -> str:
     """Return the accuracy's interval: "95 % interval 86.1 to 88.2"."""
     bounds = metrics.accuracy_interval

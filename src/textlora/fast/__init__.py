@@ -1,8 +1,8 @@
 """The fast encoder: packed sequences, low precision, hand-written backward.
 
-Knows tensors and nothing else: no settings, no PEFT, no files. The readable
+Knows tensors and nothing else: no settings, no PEFT, no file names. The readable
 reference is the Transformers forward; this package computes the same function
-and can be removed together with `model/fast_forward.py`.
+and can be removed together with what binds it (`model/fast_forward.py`, `model/prefix_forward.py`).
 
     packing      sequences without padding
     weights      what the encoder is made of
@@ -15,4 +15,5 @@ and can be removed together with `model/fast_forward.py`.
     kernels      which of them are used where
     layer        one transformer layer, forward and backward
     encoder      all layers as one autograd function
+    prefix       the frozen layers below the lowest adapter, run once
 """

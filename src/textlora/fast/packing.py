@@ -59,6 +59,25 @@ def pack(sequences: Sequence[np.ndarray[Any, Any]], multiple: int = ROW_MULTIPLE
     return Packed(torch.from_numpy(tokens), torch.from_numpy(positions), torch.from_numpy(ends))
 
 
+def pack_states(states: Sequence[Tensor], multiple: int = ROW_MULTIPLE) -> tuple[Tensor, Packed]:
+    """Lay the hidden states of sequences end to end.
+
+    Args:
+        states: [tokens, hidden] of each sequence, with at least one token.
+        multiple: the rows are filled up to a multiple of this; 1 for no filler.
+
+    Returns:
+        [rows, hidden], 0 in the filler; and where each sequence lies. Its ids are all 0:
+        with states in their place nobody reads them.
+
+    Raises:
+        ValueError: there is no sequence, or an empty one.
+    """
+    packed = pack([np.zeros(len(sequence), dtype=np.int64) for sequence in states], multiple)
+    filler = len(packed.input_ids) - int(packed.cu_seqlens[-1])
+    return torch.cat([*states, states[0].new_zeros(filler, states[0].shape[1])]), packed
+
+
 def unpack(values: Tensor, cu_seqlens: Tensor) -> list[Tensor]:
     """Cut [rows, …] into one tensor a sequence, without the filler."""
     return list(values[: int(cu_seqlens[-1])].split(cu_seqlens.diff().tolist()))

@@ -91,7 +91,7 @@ def progress_bar(console: Console | None, doing: str, total: int) -> Iterator[Pr
     """Show a bar with the time left while texts are scored.
 
     Args:
-        console: where; None for silence.
+        console: where; silent for None, and where it is no terminal.
         doing: what is being done.
         total: how many texts there are.
 
@@ -100,6 +100,8 @@ def progress_bar(console: Console | None, doing: str, total: int) -> Iterator[Pr
     """
     from rich.progress import Progress as Bar
 
-    with Bar(console=console, transient=True, disable=console is None) as bar:
+    # In a log it would leave an empty line and nothing else.
+    shown = console is not None and (console.is_terminal or console.is_jupyter)
+    with Bar(console=console, transient=True, disable=not shown) as bar:
         task = bar.add_task(doing, total=total)
         yield lambda done: bar.update(task, advance=done)

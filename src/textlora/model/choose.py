@@ -8,9 +8,10 @@ from torch import nn
 
 from textlora.config import ComputeConfig
 from textlora.errors import ConfigError
-from textlora.model.fast_forward import UnsupportedError, bind
+from textlora.model.fast_forward import FastForward, UnsupportedError, bind
 from textlora.model.forward import Forward, PlainForward
 from textlora.model.heads import HeadSpec
+from textlora.model.prefix_forward import PrefixForward
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,25 @@ def choose_forward(
             ) from None
         return Choice(plain, f"plain: {error}")
     return Choice(fast, f"fast: {fast.description}")
+
+
+def choose_prefix(choice: Choice) -> PrefixForward:
+    """Return the way that reuses what the frozen layers make of every text.
+
+    Raises:
+        ConfigError: the path is plain, or no layer lies below the adapters.
+    """
+    if not isinstance(choice.forward, FastForward):
+        raise ConfigError(
+            f"compute.prefix_cache needs the fast path, and the path is {choice.reason}.",
+            "Leave out --fast-prefix (compute.prefix_cache).",
+        )
+    prefix = PrefixForward.above_frozen(choice.forward)
+    if prefix.first_layer == 0:
+        top = max(1, min(2, prefix.layers - 1))
+        raise ConfigError(
+            "compute.prefix_cache: the lowest layer has an adapter, so no layer stays as it is.",
+            f"Put adapters on the top layers alone, as with --set lora.layers=top:{top}, "
+            "or leave out --fast-prefix.",
+        )
+    return prefix

@@ -107,24 +107,35 @@ class FastForward:
         return vars(pack(sequences)).copy()
 
     def logits(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        """Return [sequences, units].
+        """Return [sequences, units]."""
+        return self.run(model, self.batch(Packed(**batch), training=model.training))
+
+    def batch(
+        self,
+        packed: Packed,
+        *,
+        training: bool,
+        states: Tensor | None = None,
+        first_layer: int = 0,
+    ) -> Batch:
+        """Return what the encoder needs to run packed sequences; arguments as in `Batch`."""
+        return Batch(
+            encoder=self.encoder,
+            packed=packed,
+            pooling=self.head.pooling,
+            kernels=self.kernels,
+            training=training,
+            states=states,
+            first_layer=first_layer,
+        )
+
+    def run(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Return the logits [sequences, units] of a batch.
 
         Autocast is off in here: the types are chosen where the model is bound.
         """
-        with torch.autocast(batch["input_ids"].device.type, enabled=False):
-            return self._logits(model, batch)
-
-    def _logits(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        pooled = encode(
-            Batch(
-                encoder=self.encoder,
-                packed=Packed(**batch),
-                pooling=self.head.pooling,
-                kernels=self.kernels,
-                training=model.training,
-            )
-        )
-        return classify(_without_adapter(model), pooled)
+        with torch.autocast(batch.packed.cu_seqlens.device.type, enabled=False):
+            return classify(_without_adapter(model), encode(batch))
 
     def cost(self, lengths: Sequence[int]) -> int:
         """Return the tokens of a batch: nothing is padded."""

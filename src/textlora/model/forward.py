@@ -18,11 +18,15 @@ TokenIds = np.ndarray[Any, np.dtype[np.int32]]
 
 
 class TokenSequences(Protocol):
-    """Token ids of many texts: a list of arrays, or anything that is indexed like one."""
+    """Many texts, each as what a `Forward` takes: a list, or anything that is indexed like one.
+
+    An item is the text's token ids, or for `PrefixForward` their hidden states; its `len` is
+    the number of tokens.
+    """
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int, /) -> TokenIds: ...
+    def __getitem__(self, index: int, /) -> Any: ...
 
 
 class Forward(Protocol):
@@ -33,8 +37,8 @@ class Forward(Protocol):
         """What the way is called in the log."""
         ...
 
-    def collate(self, sequences: Sequence[TokenIds]) -> dict[str, Tensor]:
-        """Make the tensors of one batch from its token sequences."""
+    def collate(self, sequences: Sequence[Any]) -> dict[str, Tensor]:
+        """Make the tensors of one batch from items of `TokenSequences`."""
         ...
 
     def logits(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,13 +29,16 @@ from textlora.model.adapters import (
     untrained_adapter,
 )
 from textlora.model.backbones import Backbone, resize_embeddings, resolve_max_length
-from textlora.model.choose import choose_forward
+from textlora.model.choose import choose_forward, choose_prefix
+from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import load_base_classifier, resolve_head
+from textlora.model.prefix_forward import PrefixForward
 from textlora.model.spec import ClassifierSpec
 from textlora.paths import cache_dir
 from textlora.run import RunFolder, write_text
 from textlora.training import checkpoints, samples
 from textlora.training.arguments import optimizer_of, training_arguments
+from textlora.training.prefix import prefix_cache
 from textlora.training.progress import ProgressCallback, record_of
 from textlora.training.results import PartResult, TrainedRun, write_results
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences, Metrics
@@ -48,12 +53,15 @@ class Classifier:
         parameters: how many parameters are trained.
         untrained: what saving must know of the adapter before training.
         path_reason: which way the arithmetic goes, and why.
+        prefix: the way of the training where the frozen layers are run once; None: they are
+            run every time.
     """
 
     predictor: Predictor
     parameters: ParameterCount
     untrained: UntrainedAdapter
     path_reason: str
+    prefix: PrefixForward | None
 
 
 def train(
@@ -135,8 +143,9 @@ def build_classifier(config: RunConfig, parts: Parts) -> Classifier:
     if torch.cuda.is_available():
         model.to("cuda")
     choice = choose_forward(model, head, int(tokenizer.pad_token_id), config.compute)
+    prefix = choose_prefix(choice) if config.compute.prefix_cache else None
     predictor = Predictor(model, tokenizer, spec, choice.forward)
-    return Classifier(predictor, count_parameters(model), untrained, choice.reason)
+    return Classifier(predictor, count_parameters(model), untrained, choice.reason, prefix)
 
 
 def tokenize_parts(parts: Parts, predictor: Predictor) -> dict[str, TokenizedTexts]:
@@ -192,21 +201,24 @@ def fit(
     callbacks: list[TrainerCallback] = [progress]
     if config.training.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(config.training.early_stopping_patience))
-    trainer = ClassifierTrainer(
-        predictor.model,
-        head=predictor.spec.head,
-        forward=predictor.forward,
-        metrics=_epoch_metrics(predictor.spec),
-        args=training_arguments(config.training, folder.checkpoints),
-        train_dataset=LabelledSequences(sequences["train"], parts.train.targets),
-        eval_dataset=LabelledSequences(sequences["validation"], parts.validation.targets),
-        callbacks=callbacks,
-        optimizer=optimizer_of(config.training),
-    )
-    trainer.remove_callback(PrinterCallback)
-    checkpoint = _checkpoint_to_resume(folder, console)
-    with progress.bar, storage_errors(f"writing a checkpoint to {folder.checkpoints}"):
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    # Before the frozen layers are run, which may take minutes: it refuses what cannot be.
+    arguments = training_arguments(config.training, folder.checkpoints)
+    with _inputs(config, classifier, sequences, console) as (forward, inputs):
+        trainer = ClassifierTrainer(
+            predictor.model,
+            head=predictor.spec.head,
+            forward=forward,
+            metrics=_epoch_metrics(predictor.spec),
+            args=arguments,
+            train_dataset=LabelledSequences(inputs["train"], parts.train.targets),
+            eval_dataset=LabelledSequences(inputs["validation"], parts.validation.targets),
+            callbacks=callbacks,
+            optimizer=optimizer_of(config.training),
+        )
+        trainer.remove_callback(PrinterCallback)
+        checkpoint = _checkpoint_to_resume(folder, console)
+        with progress.bar, storage_errors(f"writing a checkpoint to {folder.checkpoints}"):
+            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     predictor.model.eval()
     return _history(trainer)
 
@@ -220,6 +232,27 @@ def evaluate_parts(
         for name, part in named_parts(parts).items()
         if name != "train"
     }
+
+
+@contextmanager
+def _inputs(
+    config: RunConfig,
+    classifier: Classifier,
+    sequences: Mapping[str, TokenizedTexts],
+    console: Console,
+) -> Iterator[tuple[Forward, Mapping[str, TokenSequences]]]:
+    """Yield what the training runs, and on what, by part."""
+    if classifier.prefix is None:
+        yield classifier.predictor.forward, sequences
+        return
+    with prefix_cache(
+        classifier.prefix,
+        sequences,
+        ram_gb=config.compute.prefix_ram_gb,
+        folder=cache_dir() / "prefix",
+        console=console,
+    ) as states:
+        yield classifier.prefix, states
 
 
 def _epoch_metrics(spec: ClassifierSpec) -> Metrics:

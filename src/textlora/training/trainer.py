@@ -33,7 +33,7 @@ class LabelledSequences(Dataset[dict[str, Any]]):
     """Token sequences with their targets.
 
     Args:
-        sequences: token ids of each text.
+        sequences: each text as the `Forward` takes it, mostly its token ids.
         targets: [rows] class numbers, or [rows, classes] of 0/1.
     """
 
