@@ -13,8 +13,8 @@ TOLERANCES = {torch.float32: (1e-5, 1e-4), torch.bfloat16: (2e-2, 3e-2)}
 @pytest.mark.parametrize("rows", [1, 4, 64, 130])
 def test_both_directions_and_parts(dtype: torch.dtype, rows: int) -> None:
     torch.manual_seed(rows)
-    weight, bias = torch.randn(96, 64) / 8, torch.randn(96)
-    product = Product(weight, bias, dtype)
+    weight, bias = (x.to(dtype).float() for x in (torch.randn(96, 64) / 8, torch.randn(96)))
+    product = Product(weight.to(dtype), bias.to(dtype))
     x, grad = torch.randn(rows, 64).to(dtype), torch.randn(rows, 96).to(dtype)
     atol, rtol = TOLERANCES[dtype]
 
@@ -31,7 +31,7 @@ def test_both_directions_and_parts(dtype: torch.dtype, rows: int) -> None:
 
 
 def test_a_weight_laid_out_while_scoring_serves_in_training() -> None:
-    product = Product(torch.randn(64, 64), torch.randn(64), torch.bfloat16)
+    product = Product(torch.randn(64, 64).bfloat16(), torch.randn(64).bfloat16())
     with torch.inference_mode():
         scored = product(torch.ones(3, 64).bfloat16())
     x = torch.ones(3, 64).bfloat16()

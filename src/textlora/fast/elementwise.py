@@ -77,7 +77,7 @@ class Elementwise(Protocol):
         ...
 
     def gelu_backward(self, grad: Tensor, x: Tensor) -> Tensor:
-        """Return the gradient of the GELU's input x."""
+        """Return the gradient of the GELU's input x; grad is used up."""
         ...
 
 

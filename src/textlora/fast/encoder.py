@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from textlora.fast.dropout import Masks, drop
+from textlora.fast.dropout import Masks
 from textlora.fast.kernels import Kernels
 from textlora.fast.layer import LayerState, layer_backward, layer_forward
 from textlora.fast.linear import Gradients
 from textlora.fast.packing import Packed
-from textlora.fast.weights import Embeddings, Encoder
+from textlora.fast.weights import Encoder
 
 Pooling = Literal["cls", "mean"]
 
@@ -74,8 +74,7 @@ def run_layers(
     masks = Masks(batch.packed.input_ids.device) if batch.training else None
     x = batch.states
     if x is None:
-        x = embed(batch.packed, encoder.embeddings, masks)
-        x = x.to(encoder.dtype)
+        x = embed(batch, masks)
     lengths = batch.packed.lengths
     last = len(encoder.layers) - 1
     states: list[LayerState | None] = [None] * batch.first_layer
@@ -95,19 +94,19 @@ def run_layers(
     return x, states
 
 
-def embed(packed: Packed, embeddings: Embeddings, masks: Masks | None) -> Tensor:
+def embed(batch: Batch, masks: Masks | None) -> Tensor:
     """Return the embedded tokens [tokens, hidden]."""
+    embeddings, packed = batch.encoder.embeddings, batch.packed
     x = functional.embedding(packed.input_ids, embeddings.words)
     x = x + functional.embedding(packed.position_ids, embeddings.positions)
     if embeddings.token_type is not None:
         x = x + embeddings.token_type
     norm = embeddings.norm
     x = functional.layer_norm(x, [x.shape[1]], norm.weight, norm.bias, norm.eps)
-    if masks is not None and embeddings.dropout:
-        x = drop(x, masks.keep(tuple(x.shape), embeddings.dropout), embeddings.dropout)
-    if embeddings.projection is not None:
-        x = embeddings.projection(x)
-    return x
+    x = x.to(batch.encoder.dtype)
+    elementwise = batch.kernels.elementwise
+    x = elementwise.drop(x, elementwise.draw(masks, x, embeddings.dropout))
+    return x if embeddings.projection is None else embeddings.projection(x)
 
 
 class _Encode(torch.autograd.Function):

@@ -14,16 +14,14 @@ class Product:
     when it is first used; left as they are, oneDNN would rearrange them in every call.
 
     Args:
-        weight: [out_features, in_features], in any type; not copied before it is used.
-        bias: [out_features].
-        dtype: of the product.
+        weight: [out_features, in_features], in the type of the product.
+        bias: [out_features], in the same type.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> None:
-        self.dtype = dtype
-        self.out_features, self.in_features = weight.shape
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        self.dtype = dtype = weight.dtype
         self._weight = weight
-        self._bias = bias.to(dtype)
+        self._bias = bias
         self._packs = dtype == torch.bfloat16 and weight.device.type == "cpu" and _can_pack()
         self._forward: Tensor | None = None
         self._backward: Tensor | None = None
@@ -56,11 +54,10 @@ class Product:
         """Return the product that gives outputs `start` to `stop` alone."""
         if (start, stop) not in self._parts:
             rows = slice(start, stop)
-            self._parts[start, stop] = Product(self._weight[rows], self._bias[rows], self.dtype)
+            self._parts[start, stop] = Product(self._weight[rows], self._bias[rows])
         return self._parts[start, stop]
 
     def _laid_out(self, weight: Tensor) -> Tensor:
-        weight = weight.to(self.dtype)
         if not self._packs:
             return weight
         with torch.inference_mode(False):
@@ -76,7 +73,9 @@ class Product:
 
 def _can_pack() -> bool:
     # Not part of torch's promised interface: where it is absent, the plain product remains.
-    names = ("_reorder_linear_weight", "_linear_pointwise")
-    return torch.backends.mkldnn.is_available() and all(
-        hasattr(torch.ops.mkldnn, name) for name in names
+    names = ("_reorder_linear_weight", "_linear_pointwise", "_is_mkldnn_bf16_supported")
+    if not torch.backends.mkldnn.is_available():
+        return False
+    return all(hasattr(torch.ops.mkldnn, name) for name in names) and bool(
+        torch.ops.mkldnn._is_mkldnn_bf16_supported()
     )

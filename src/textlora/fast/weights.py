@@ -103,7 +103,7 @@ class Embeddings:
         token_type: [size], the row of token type 0; None where there are none.
         norm: after the sum.
         dropout: after the norm.
-        projection: size to hidden, in fp32, where they differ (ELECTRA).
+        projection: size to hidden, where they differ (ELECTRA).
     """
 
     words: Tensor

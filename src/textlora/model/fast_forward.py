@@ -172,7 +172,7 @@ def bind(
         _layer(layer, names, config, dtype, attention_dropout)
         for layer in attrgetter(known.layers)(backbone)
     )
-    encoder = Encoder(_embeddings(backbone, config), layers, config.num_attention_heads)
+    encoder = Encoder(_embeddings(backbone, config, dtype), layers, config.num_attention_heads)
     head_size = config.hidden_size // config.num_attention_heads
     _check_adapters(backbone, encoder)
     kernels = kernels_for(device, dtype, head_size, cache_dir() / "native")
@@ -289,14 +289,14 @@ def _update(module: Any) -> Lora | None:
 
 
 def _product(modules: list[nn.Linear], dtype: torch.dtype) -> Product:
-    weights = [module.weight.detach() for module in modules]
-    biases = [module.bias.detach() for module in modules]
+    weights = [module.weight.detach().to(dtype) for module in modules]
+    biases = [module.bias.detach().to(dtype) for module in modules]
     if len(modules) == 1:
-        return Product(weights[0], biases[0], dtype)
-    return Product(torch.cat(weights), torch.cat(biases), dtype)
+        return Product(weights[0], biases[0])
+    return Product(torch.cat(weights), torch.cat(biases))
 
 
-def _embeddings(backbone: Any, config: Any) -> Embeddings:
+def _embeddings(backbone: Any, config: Any, dtype: torch.dtype) -> Embeddings:
     module = backbone.embeddings
     positions = module.position_embeddings.weight.detach()
     if config.model_type == "roberta":
@@ -310,5 +310,5 @@ def _embeddings(backbone: Any, config: Any) -> Embeddings:
         token_type=None if types is None else types.weight[0].detach(),
         norm=Norm(norm.weight.detach(), norm.bias.detach(), norm.eps),
         dropout=module.dropout.p,
-        projection=None if projection is None else _product([_base(projection)], torch.float32),
+        projection=None if projection is None else _product([_base(projection)], dtype),
     )

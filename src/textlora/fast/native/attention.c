@@ -211,9 +211,16 @@ static void forward_task(const Problem *p, int64_t sequence, int64_t head, float
   }
 }
 
-static inline __m512i join(__m512 low, __m512 high) {
-  return _mm512_or_si512(_mm512_cvtepu16_epi32(narrow(low)),
-                         _mm512_slli_epi32(_mm512_cvtepu16_epi32(narrow(high)), 16));
+/* Two rows of 16 numbers in bf16, the second above the first. */
+static inline __m512i stack(__m512 low, __m512 high) {
+  return (__m512i)_mm512_cvtne2ps_pbh(high, low);
+}
+
+/* The same as 16 pairs. */
+static inline __m512i paired(__m512i stacked) {
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
+                                         8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(order, stacked);
 }
 
 static void write_bf16(bf16 *to, int64_t stride, const float *from, int64_t rows, int64_t size) {
@@ -293,10 +300,13 @@ static void backward_task(const Problem *p, const Gradients *g, int64_t sequence
             upstream = _mm512_maskz_mov_ps(mask, upstream);
           }
           score[k] = _mm512_mul_ps(_mm512_mul_ps(e, scale), _mm512_sub_ps(upstream, delta[k]));
-          _mm256_storeu_si256((__m256i *)((bf16 *)(flat + row * width / 2) + j), narrow(score[k]));
         }
-        _mm512_storeu_si512(weight_pairs + r / 2 * width + j, join(weight[0], weight[1]));
-        _mm512_storeu_si512(score_pairs + r / 2 * width + j, join(score[0], score[1]));
+        const __m512i both = stack(score[0], score[1]);
+        bf16 *row = (bf16 *)(flat + r * width / 2) + j;
+        _mm256_storeu_si256((__m256i *)row, _mm512_castsi512_si256(both));
+        _mm256_storeu_si256((__m256i *)(row + width), _mm512_extracti64x4_epi64(both, 1));
+        _mm512_storeu_si512(score_pairs + r / 2 * width + j, paired(both));
+        _mm512_storeu_si512(weight_pairs + r / 2 * width + j, paired(stack(weight[0], weight[1])));
       }
     }
     product(out, size, flat, width / 2, 1, count, key_rows, width / 2, size, 0);

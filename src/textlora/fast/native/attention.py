@@ -86,7 +86,7 @@ class NativeAttention:
                 raise ValueError("the kernels take bf16 with the heads of a row side by side")
         context = torch.empty((rows, heads, size), dtype=query.dtype)
         context[sum(query_lengths) :] = 0
-        logsum = torch.empty((rows, heads)) if keep_state else None
+        logsum = torch.empty((rows, heads), dtype=torch.float32) if keep_state else None
         starts, query_starts = _starts(lengths), _starts(query_lengths)
         rate = dropout if masks is not None else 0.0
         problem = _Problem(

@@ -39,7 +39,10 @@ static inline Dice dice(uint64_t seed, uint32_t task, uint32_t row, float rate) 
   const uint32_t level = (uint32_t)(rate * 65536.0f + 0.5f);
   Dice d;
   d.key = _mm256_set1_epi64x((long long)seed);
-  d.place = _mm256_setr_epi32(0, (int)row, (int)task, 1, 0, (int)row, (int)task, 2);
+  /* The constants (digits of pi) keep the words of a place apart: AES does not tell a block whose
+   * halves are alike from the same block turned by half, and two rows would share decisions. */
+  d.place = _mm256_setr_epi32(0x243F6A88, (int)row, (int)task, (int)0x85A308D3, 0x13198A2E,
+                              (int)row, (int)task, 0x03707344);
   d.threshold = _mm256_set1_epi16((short)(level < 65535 ? level : 65535));
   return d;
 }

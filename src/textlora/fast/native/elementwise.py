@@ -74,7 +74,7 @@ class NativeElementwise:
     ) -> tuple[Tensor, NormState]:
         """Drop, add and normalise; see `Elementwise.add_norm`."""
         y = torch.empty_like(x)
-        mean, rstd = torch.empty(2, len(x))
+        mean, rstd = torch.empty(2, len(x), dtype=torch.float32)
         weight, bias = norm.weight.float(), norm.bias.float()
         self._library.norm_forward(
             ctypes.byref(
@@ -117,12 +117,9 @@ class NativeElementwise:
         return y
 
     def gelu_backward(self, grad: Tensor, x: Tensor) -> Tensor:
-        """Return the gradient of the GELU's input."""
-        to = torch.empty_like(x)
-        self._library.gelu_backward(
-            _pointer(grad), _pointer(x), _pointer(to), ctypes.c_int64(x.numel())
-        )
-        return to
+        """Turn the output's gradient into the input's."""
+        self._library.gelu_backward(_pointer(grad), _pointer(x), ctypes.c_int64(x.numel()))
+        return grad
 
 
 def _pointer(values: Tensor) -> ctypes.c_void_p:
