@@ -15,6 +15,7 @@ its arms trained in processes of their own (`--arm`, `--seed`), before the table
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import statistics
@@ -25,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
+import textlora.fast
 from textlora.config import BUNDLED_MODEL, ComputeConfig
 from textlora.data.labels import LabelSet
 from textlora.data.loading import load_labelled
@@ -42,7 +44,7 @@ ARMS = {
 
 def accuracy(arm: str, seed: int, epochs: int, data: Path, work: Path) -> float:
     """Train one arm with one seed, unless that is done, and return its test accuracy."""
-    folder = work / f"{arm.replace(', ', '-').replace(' ', '-')}-{seed}-{epochs}"
+    folder = work / f"{arm.replace(', ', '-').replace(' ', '-')}-{seed}-{epochs}{code_of(arm)}"
     result = folder.with_suffix(".json")
     if result.is_file():
         return float(read_json(result)["accuracy"])
@@ -71,6 +73,17 @@ def accuracy(arm: str, seed: int, epochs: int, data: Path, work: Path) -> float:
     value = float((answers == part.targets).mean())
     write_json(result, {"accuracy": value})
     return value
+
+
+def code_of(arm: str) -> str:
+    """Return a mark of the fast path's code, so that its results are not taken for a newer one's."""
+    if ARMS[arm]["path"] == "plain":
+        return ""
+    digest = hashlib.sha256()
+    for file in sorted(Path(textlora.fast.__file__).parent.rglob("*.[pch]*")):
+        if file.suffix in (".py", ".c", ".h"):
+            digest.update(file.read_bytes())
+    return f"-{digest.hexdigest()[:8]}"
 
 
 def paired(first: list[float], second: list[float]) -> dict[str, float]:

@@ -11,7 +11,8 @@ and can be removed together with what binds it (`model/fast_forward.py`, `model/
     attention    one signature, backends by device
     dropout      masks, many at a time
     elementwise  dropout, LayerNorm and GELU between the products
-    native       attention and elementwise operations in C
+    lora         the low-rank updates, one signature
+    native       attention, elementwise operations and updates in C
     kernels      which of them are used where
     layer        one transformer layer, forward and backward
     encoder      all layers as one autograd function

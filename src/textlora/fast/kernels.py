@@ -9,9 +9,11 @@ import torch
 
 from textlora.fast.attention import Attention, BatchedProducts, ScaledDotProduct
 from textlora.fast.elementwise import Elementwise, TorchElementwise
+from textlora.fast.lora import TorchUpdates, Updates
 from textlora.fast.native.attention import NativeAttention
 from textlora.fast.native.build import NoKernelsError, fits
 from textlora.fast.native.elementwise import NativeElementwise
+from textlora.fast.native.lora import NativeUpdates
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,12 @@ class Kernels:
     Args:
         attention: the attention backend.
         elementwise: dropout, LayerNorm, GELU.
+        updates: the low-rank updates.
     """
 
     attention: Attention
     elementwise: Elementwise
+    updates: Updates
 
 
 def kernels_for(
@@ -38,11 +42,16 @@ def kernels_for(
         head_size: numbers in an attention head.
         build_folder: where built kernels are kept.
     """
+    torch_alone = TorchElementwise()
+    updates = TorchUpdates(torch_alone)
     if device.type == "cuda":
-        return Kernels(ScaledDotProduct(), TorchElementwise())
+        return Kernels(ScaledDotProduct(), torch_alone, updates)
     if not fits(head_size, dtype):
-        return Kernels(BatchedProducts(), TorchElementwise())
+        return Kernels(BatchedProducts(), torch_alone, updates)
     try:
-        return Kernels(NativeAttention(build_folder), NativeElementwise(build_folder))
+        attention = NativeAttention(build_folder)
+        elementwise = NativeElementwise(build_folder)
     except NoKernelsError as error:
-        return Kernels(BatchedProducts(str(error)), TorchElementwise())
+        return Kernels(BatchedProducts(str(error)), torch_alone, updates)
+    thick = TorchUpdates(elementwise)
+    return Kernels(attention, elementwise, NativeUpdates(build_folder, thick))

@@ -13,17 +13,17 @@ from typing import Any
 from torch import Tensor
 
 from textlora.fast.dropout import Masks
-from textlora.fast.elementwise import Elementwise, NormState
+from textlora.fast.elementwise import NormState
 from textlora.fast.kernels import Kernels
 from textlora.fast.linear import (
     Gradients,
-    LoraState,
     linear_backward,
     linear_forward,
     lora_backward,
     lora_forward,
 )
-from textlora.fast.weights import Layer, Lora
+from textlora.fast.lora import LoraState
+from textlora.fast.weights import Layer
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ def layer_forward(
     wanted = x if rows is None else x[rows]
     query, key, value = _project(x, wanted, layer, size)
     loras = (
-        _add_lora(wanted, layer.query, query, masks, elementwise),
-        _add_lora(x, layer.key, key, masks, elementwise),
-        _add_lora(x, layer.value, value, masks, elementwise),
+        lora_forward(wanted, layer.query, query, masks, kernels),
+        lora_forward(x, layer.key, key, masks, kernels),
+        lora_forward(x, layer.value, value, masks, kernels),
     )
     context, attention_state = kernels.attention.forward(
         _heads(query, num_heads),
@@ -88,15 +88,15 @@ def layer_forward(
         keep_state,
     )
     context = context.view(len(wanted), size)
-    output, output_lora = linear_forward(context, layer.output, masks, elementwise)
+    output, output_lora = linear_forward(context, layer.output, masks, kernels)
     drop = elementwise.draw(masks, output, layer.output_dropout)
     hidden, attention_norm = elementwise.add_norm(output, drop, wanted, layer.attention_norm)
     if not keep_state and layer.up.lora is None:
         before_gelu, up_lora, activated = None, None, layer.up.product.gelu(hidden)
     else:
-        before_gelu, up_lora = linear_forward(hidden, layer.up, masks, elementwise)
+        before_gelu, up_lora = linear_forward(hidden, layer.up, masks, kernels)
         activated = elementwise.gelu(before_gelu)
-    down, down_lora = linear_forward(activated, layer.down, masks, elementwise)
+    down, down_lora = linear_forward(activated, layer.down, masks, kernels)
     drop = elementwise.draw(masks, down, layer.hidden_dropout)
     y, output_norm = elementwise.add_norm(down, drop, hidden, layer.output_norm)
     if not keep_state or before_gelu is None:
@@ -138,13 +138,13 @@ def layer_backward(
     """
     elementwise = kernels.elementwise
     grad, down = elementwise.add_norm_backward(grad, None, layer.output_norm, state.output_norm)
-    activated = linear_backward(down, layer.down, state.down_lora, gradients, elementwise)
+    activated = linear_backward(down, layer.down, state.down_lora, gradients, kernels)
     before = elementwise.gelu_backward(activated, state.before_gelu)
-    hidden = linear_backward(before, layer.up, state.up_lora, gradients, elementwise)
+    hidden = linear_backward(before, layer.up, state.up_lora, gradients, kernels)
     grad, output = elementwise.add_norm_backward(
         hidden, grad, layer.attention_norm, state.attention_norm
     )
-    context = linear_backward(output, layer.output, state.output_lora, gradients, elementwise)
+    context = linear_backward(output, layer.output, state.output_lora, gradients, kernels)
     return _attention_backward(
         context, grad, layer, state, num_heads, kernels, gradients, need_input
     )
@@ -199,17 +199,10 @@ def _attention_backward(
         (value, layer.value, grad_x),
     )
     for (part, lora, target), lora_state in zip(parts, state.loras, strict=True):
-        if lora is not None and lora_state is not None:
-            lora_backward(part, lora, lora_state, gradients, target, kernels.elementwise)
+        lora_backward(part, lora, lora_state, gradients, target, kernels)
     if grad_x is not None and grad_rows is not None and state.rows is not None:
         grad_x.index_add_(0, state.rows, grad_rows)
     return grad_x
-
-
-def _add_lora(
-    x: Tensor, lora: Lora | None, y: Tensor, masks: Masks | None, elementwise: Elementwise
-) -> LoraState | None:
-    return None if lora is None else lora_forward(x, lora, y, masks, elementwise)
 
 
 def _heads(values: Tensor, num_heads: int) -> Tensor:

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torch import Tensor
 
 from textlora.fast.dropout import Masks
-from textlora.fast.elementwise import Drop, Elementwise
+from textlora.fast.kernels import Kernels
+from textlora.fast.lora import LoraState
 from textlora.fast.weights import Linear, Lora
 
 Gradients = dict[int, Tensor]
 """Gradients of trained tensors, by `id`."""
 
 
-@dataclass(frozen=True)
-class LoraState:
-    """What the backward of an update needs.
-
-    Args:
-        inputs: [tokens, in_features] after dropout.
-        projected: [tokens, r], the inputs times A^T.
-        drop: what was dropped, if anything.
-    """
-
-    inputs: Tensor
-    projected: Tensor
-    drop: Drop | None
-
-
 def linear_forward(
-    x: Tensor, linear: Linear, masks: Masks | None, elementwise: Elementwise
+    x: Tensor, linear: Linear, masks: Masks | None, kernels: Kernels
 ) -> tuple[Tensor, LoraState | None]:
     """Return x W^T + b with the update.
 
@@ -38,31 +22,24 @@ def linear_forward(
         x: [tokens, in_features].
         linear: the layer.
         masks: where dropout comes from; None outside training.
-        elementwise: what applies it.
+        kernels: what runs beside the product.
     """
     y = linear.product(x)
-    if linear.lora is None:
-        return y, None
-    return y, lora_forward(x, linear.lora, y, masks, elementwise)
+    return y, lora_forward(x, linear.lora, y, masks, kernels)
 
 
 def lora_forward(
-    x: Tensor, lora: Lora, y: Tensor, masks: Masks | None, elementwise: Elementwise
-) -> LoraState:
-    """Add the update to y [tokens, out_features], in place."""
-    drop = elementwise.draw(masks, x, lora.dropout)
-    x = elementwise.drop(x, drop)
-    projected = x @ lora.a.to(x.dtype).t()
-    y.addmm_(projected, lora.b.to(x.dtype).t(), alpha=lora.scale)
-    return LoraState(x, projected, drop)
+    x: Tensor, lora: Lora | None, y: Tensor, masks: Masks | None, kernels: Kernels
+) -> LoraState | None:
+    """Add the update, if there is one, to y [tokens, out_features], in place."""
+    if lora is None:
+        return None
+    drop = kernels.elementwise.draw(masks, x, lora.dropout)
+    return kernels.updates.forward(x, lora, y, drop)
 
 
 def linear_backward(
-    grad: Tensor,
-    linear: Linear,
-    state: LoraState | None,
-    gradients: Gradients,
-    elementwise: Elementwise,
+    grad: Tensor, linear: Linear, state: LoraState | None, gradients: Gradients, kernels: Kernels
 ) -> Tensor:
     """Collect the update's gradients and return the gradient of the input.
 
@@ -71,30 +48,23 @@ def linear_backward(
         linear: the layer.
         state: what the forward left.
         gradients: where the gradients of A and B go, in fp32.
-        elementwise: what applied the dropout.
+        kernels: what ran beside the product.
     """
     grad_x = linear.product.backward(grad)
-    if linear.lora is not None and state is not None:
-        lora_backward(grad, linear.lora, state, gradients, grad_x, elementwise)
+    lora_backward(grad, linear.lora, state, gradients, grad_x, kernels)
     return grad_x
 
 
 def lora_backward(
     grad: Tensor,
-    lora: Lora,
-    state: LoraState,
+    lora: Lora | None,
+    state: LoraState | None,
     gradients: Gradients,
     grad_x: Tensor | None,
-    elementwise: Elementwise,
+    kernels: Kernels,
 ) -> None:
     """Collect the gradients of A and B, and add the update's share to grad_x in place."""
-    grad_projected = (grad @ lora.b.to(grad.dtype)).mul_(lora.scale)
-    gradients[id(lora.b)] = (grad.t() @ state.projected).float().mul_(lora.scale)
-    gradients[id(lora.a)] = (grad_projected.t() @ state.inputs).float()
-    if grad_x is None:
+    if lora is None or state is None:
         return
-    if state.drop is None:
-        grad_x.addmm_(grad_projected, lora.a.to(grad.dtype))
-    else:
-        through = grad_projected @ lora.a.to(grad.dtype)
-        grad_x.add_(elementwise.drop(through, state.drop))
+    grad_a, grad_b = kernels.updates.backward(grad, lora, state, grad_x)
+    gradients[id(lora.a)], gradients[id(lora.b)] = grad_a, grad_b

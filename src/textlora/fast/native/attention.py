@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from textlora.fast.dropout import Masks
-from textlora.fast.native.build import fits, library
+from textlora.fast.native.build import checked, fits, library
 from textlora.fast.packing import clear_filler
 
 
@@ -103,7 +103,7 @@ class NativeAttention:
             context.data_ptr(),
             None if logsum is None else logsum.data_ptr(),
         )
-        _checked(self._forward(ctypes.byref(problem)))
+        checked(self._forward(ctypes.byref(problem)))
         if logsum is None:
             return context, None
         tensors = (query, key, value, starts, query_starts, context, logsum)
@@ -119,14 +119,9 @@ class NativeAttention:
             *(None if x is None else x.data_ptr() for x in into),
             *(0 if x is None else x.stride(0) for x in into),
         )
-        _checked(self._backward(ctypes.byref(state.problem), ctypes.byref(gradients)))
+        checked(self._backward(ctypes.byref(state.problem), ctypes.byref(gradients)))
         clear_filler(into, state.total, state.queries)
 
 
 def _starts(lengths: list[int]) -> Tensor:
     return torch.tensor([0, *lengths], dtype=torch.int64).cumsum(0)
-
-
-def _checked(code: int) -> None:
-    if code:
-        raise MemoryError("the attention kernels found no memory")

@@ -19,7 +19,9 @@ from typing import Any
 
 import torch
 
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("attention.c", "elementwise.c"))
+SOURCES = tuple(
+    Path(__file__).with_name(name) for name in ("attention.c", "elementwise.c", "lora.c")
+)
 HEADER = Path(__file__).with_name("common.h")
 FLAGS = (
     "-O3",
@@ -52,6 +54,12 @@ def library(folder: Path) -> Any:
         NoKernelsError: this machine cannot have them.
     """
     return _load(_build(folder))
+
+
+def checked(code: int) -> None:
+    """Raise MemoryError where a kernel says that it found no memory."""
+    if code:
+        raise MemoryError("the kernels found no memory")
 
 
 def _build(folder: Path) -> Path:

@@ -16,6 +16,14 @@ static inline __m512 widen(const bf16 *from, __mmask16 mask) {
 
 static inline __m256i narrow(__m512 x) { return (__m256i)_mm512_cvtneps_pbh(x); }
 
+static inline __mmask16 first_lanes(int64_t count) {
+  return count >= LANES ? 0xFFFF : count <= 0 ? 0 : (__mmask16)((1u << count) - 1);
+}
+
+static inline void store(bf16 *to, __mmask16 mask, __m512 x) {
+  _mm256_mask_storeu_epi16(to, mask, narrow(x));
+}
+
 /* 2^x for x <= 0, off by at most 1e-4 of itself, a twentieth of what bf16 rounds: a polynomial
  * on [-1/2, 1/2] and a shift of the exponent. */
 static inline __m512 exp2_ps(__m512 x) {
@@ -27,6 +35,11 @@ static inline __m512 exp2_ps(__m512 x) {
   p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.9992807e-1f));
   return _mm512_scalef_ps(p, whole);
 }
+
+typedef struct {
+  uint64_t seed;
+  float rate; /* 0: nothing is dropped */
+} Drop;
 
 /* Where dropout decides: a row of numbers, a seed, and from which 16 bits on a number is kept.
  * Decisions are made from the place, so that a backward repeats them without a mask in memory. */

@@ -7,11 +7,6 @@
 #define WORTH_THREADS 8192 /* numbers below which starting the threads costs more */
 
 typedef struct {
-  uint64_t seed;
-  float rate; /* 0: nothing is dropped */
-} Drop;
-
-typedef struct {
   bf16 *x;              /* [rows, size]; becomes the sum that the norm saw */
   const bf16 *residual; /* [rows, size] */
   const float *weight, *bias;
@@ -30,14 +25,6 @@ typedef struct {
   int64_t rows, size;
   Drop drop;
 } NormGradients;
-
-static inline __mmask16 first_lanes(int64_t count) {
-  return count >= LANES ? 0xFFFF : count <= 0 ? 0 : (__mmask16)((1u << count) - 1);
-}
-
-static inline void store(bf16 *to, __mmask16 mask, __m512 x) {
-  _mm256_mask_storeu_epi16(to, mask, narrow(x));
-}
 
 void drop_forward(const bf16 *x, bf16 *y, int64_t rows, int64_t size, const Drop *drop) {
   const __m512 rescale = _mm512_set1_ps(1.0f / (1.0f - drop->rate));

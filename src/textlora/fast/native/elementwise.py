@@ -14,8 +14,15 @@ from textlora.fast.native.build import library
 from textlora.fast.weights import Norm
 
 
-class _Drop(ctypes.Structure):
+class DropStruct(ctypes.Structure):
+    """A `Drop` as the kernels take it."""
+
     _fields_ = (("seed", ctypes.c_uint64), ("rate", ctypes.c_float))
+
+    @classmethod
+    def of(cls, drop: Drop | None) -> DropStruct:
+        """Return a seed and a rate; a rate of 0 where nothing is dropped."""
+        return cls(0, 0.0) if drop is None else cls(drop.seed, drop.rate)
 
 
 class _Norm(ctypes.Structure):
@@ -24,7 +31,7 @@ class _Norm(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("mean", "rstd")),
         *((name, ctypes.c_int64) for name in ("rows", "size")),
         ("eps", ctypes.c_float),
-        ("drop", _Drop),
+        ("drop", DropStruct),
     )
 
 
@@ -33,7 +40,7 @@ class _NormGradients(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("grad", "more", "summed")),
         *((name, ctypes.c_void_p) for name in ("weight", "mean", "rstd", "residual", "x")),
         *((name, ctypes.c_int64) for name in ("rows", "size")),
-        ("drop", _Drop),
+        ("drop", DropStruct),
     )
 
 
@@ -62,10 +69,10 @@ class NativeElementwise:
             return values
         dropped = torch.empty_like(values)
         self._library.drop_forward(
-            _pointer(values),
-            _pointer(dropped),
+            pointer(values),
+            pointer(dropped),
             *(ctypes.c_int64(count) for count in values.shape),
-            ctypes.byref(_Drop(drop.seed, drop.rate)),
+            ctypes.byref(DropStruct.of(drop)),
         )
         return dropped
 
@@ -79,10 +86,10 @@ class NativeElementwise:
         self._library.norm_forward(
             ctypes.byref(
                 _Norm(
-                    *(_pointer(tensor) for tensor in (x, residual, weight, bias, y, mean, rstd)),
+                    *(pointer(tensor) for tensor in (x, residual, weight, bias, y, mean, rstd)),
                     *x.shape,
                     norm.eps,
-                    _drop(drop),
+                    DropStruct.of(drop),
                 )
             )
         )
@@ -98,13 +105,13 @@ class NativeElementwise:
         self._library.norm_backward(
             ctypes.byref(
                 _NormGradients(
-                    _pointer(grad),
-                    None if more is None else _pointer(more),
-                    *(_pointer(t) for t in (state.summed, weight, state.mean, state.rstd)),
-                    _pointer(residual),
-                    None if x is residual else _pointer(x),
+                    pointer(grad),
+                    None if more is None else pointer(more),
+                    *(pointer(t) for t in (state.summed, weight, state.mean, state.rstd)),
+                    pointer(residual),
+                    None if x is residual else pointer(x),
                     *residual.shape,
-                    _drop(state.drop),
+                    DropStruct.of(state.drop),
                 )
             )
         )
@@ -113,20 +120,17 @@ class NativeElementwise:
     def gelu(self, x: Tensor) -> Tensor:
         """Return the exact GELU."""
         y = torch.empty_like(x)
-        self._library.gelu_forward(_pointer(x), _pointer(y), ctypes.c_int64(x.numel()))
+        self._library.gelu_forward(pointer(x), pointer(y), ctypes.c_int64(x.numel()))
         return y
 
     def gelu_backward(self, grad: Tensor, x: Tensor) -> Tensor:
         """Turn the output's gradient into the input's."""
-        self._library.gelu_backward(_pointer(grad), _pointer(x), ctypes.c_int64(x.numel()))
+        self._library.gelu_backward(pointer(grad), pointer(x), ctypes.c_int64(x.numel()))
         return grad
 
 
-def _pointer(values: Tensor) -> ctypes.c_void_p:
+def pointer(values: Tensor) -> ctypes.c_void_p:
+    """Return where the numbers of a contiguous tensor begin; raises ValueError for others."""
     if not values.is_contiguous():
         raise ValueError("the kernels take contiguous tensors")
     return ctypes.c_void_p(values.data_ptr())
-
-
-def _drop(drop: Drop | None) -> _Drop:
-    return _Drop(0, 0.0) if drop is None else _Drop(drop.seed, drop.rate)
