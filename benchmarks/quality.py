@@ -76,11 +76,11 @@ def accuracy(arm: str, seed: int, epochs: int, data: Path, work: Path) -> float:
 
 
 def code_of(arm: str) -> str:
-    """Return a mark of the fast path's code, so that its results are not taken for a newer one's."""
+    """Return a mark of the fast path's code: what another code reached is not reused."""
     if ARMS[arm]["path"] == "plain":
         return ""
     digest = hashlib.sha256()
-    for file in sorted(Path(textlora.fast.__file__).parent.rglob("*.[pch]*")):
+    for file in sorted(Path(textlora.fast.__file__).parent.rglob("*")):
         if file.suffix in (".py", ".c", ".h"):
             digest.update(file.read_bytes())
     return f"-{digest.hexdigest()[:8]}"
