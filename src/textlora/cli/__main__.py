@@ -1,0 +1,5 @@
+"""`python -m textlora.cli`."""
+
+from textlora.cli import main
+
+main()

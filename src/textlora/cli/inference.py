@@ -1,0 +1,90 @@
+"""`textlora evaluate` and `textlora predict`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from textlora.cli.options import (
+    Delimiter,
+    Encoding,
+    Json,
+    LabelColumn,
+    Precision,
+    Run,
+    SkipBadRows,
+    TextColumn,
+    compute_settings,
+    console_for,
+    quiet_option,
+)
+
+
+def evaluate(
+    run: Run,
+    data: Annotated[str, typer.Argument(help="Labelled rows: a file, saved dataset or Hub id.")],
+    split: Annotated[str | None, quiet_option("--split", "Split of a dataset.")] = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    on_bad_rows: SkipBadRows = None,
+    precision: Precision = None,
+    as_json: Json = False,
+) -> None:
+    """Evaluate a finished run on labelled rows: accuracy with its interval, F1, MCC, AUC."""
+    from textlora.inference.evaluating import evaluate_file
+
+    console = console_for(as_json)
+    metrics = evaluate_file(
+        run,
+        data,
+        console=console,
+        compute=compute_settings(precision),
+        test_split=split,
+        text_column=text_column,
+        label_column=label_column,
+        delimiter=delimiter,
+        encoding=encoding,
+        on_bad_rows=on_bad_rows,
+    )
+    if as_json:
+        typer.echo(json.dumps(metrics.to_dict()))
+        return
+    from textlora.evaluation.console import metrics_table
+
+    console.print(metrics_table(metrics, title=f"{data}"))
+
+
+def predict(
+    run: Run,
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts; else --file or stdin.")] = None,
+    file: Annotated[
+        str | None, quiet_option("--file", "Table with a text column, or .txt, a text a line.")
+    ] = None,
+    text_column: TextColumn = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    on_bad_rows: SkipBadRows = None,
+    precision: Precision = None,
+    as_json: Json = False,
+) -> None:
+    """Classify texts: label and probability of each."""
+    from textlora.inference.predicting import print_predictions, texts_to_predict
+
+    given = texts_to_predict(
+        texts,
+        file,
+        sys.stdin,
+        text_column=text_column,
+        delimiter=delimiter,
+        encoding=encoding,
+        on_bad_rows=on_bad_rows,
+    )
+    from textlora.inference.predictor import Predictor
+
+    predictor = Predictor.load(run, compute_settings(precision))
+    print_predictions(given, predictor.predict(given), console_for(False), as_json=as_json)

@@ -1,0 +1,51 @@
+"""What several commands take, and how they print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from textlora.config import ComputeConfig
+
+
+def quiet_option(name: str, help: str) -> Any:
+    """Return an option without a default, so that help shows none."""
+    return typer.Option(name, help=help, show_default=False)
+
+
+Run = Annotated[Path, typer.Argument(help="Run folder, or an adapter folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+TextColumn = Annotated[str | None, quiet_option("--text-column", "Column of the texts.")]
+LabelColumn = Annotated[str | None, quiet_option("--label-column", "Column of the labels.")]
+Delimiter = Annotated[str | None, quiet_option("--delimiter", "Of a text table.")]
+Precision = Annotated[
+    str | None,
+    quiet_option("--precision", "auto, bf16 or fp32; fp32 gives the figures of plain PEFT."),
+]
+SkipBadRows = Annotated[
+    str | None, quiet_option("--on-bad-rows", "'error' stops, 'skip' leaves them out.")
+]
+Encoding = Annotated[str | None, quiet_option("--encoding", "Of the files; else UTF-8.")]
+
+
+def compute_settings(precision: str | None) -> ComputeConfig | None:
+    """Return the arithmetic that --precision asks for; None: as the run was trained."""
+    from textlora.config import build_config
+
+    if precision is None:
+        return None
+    return build_config({"compute": {"precision": precision}}, origin="--precision").compute
+
+
+def console_for(quiet: bool) -> Console:
+    """Return where progress goes; with `quiet` standard output stays free for JSON."""
+    from rich.console import Console
+
+    return Console(stderr=True) if quiet else Console()

@@ -1,0 +1,132 @@
+"""`textlora train` and `textlora demo`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from textlora.cli.options import (
+    Delimiter,
+    Encoding,
+    Json,
+    LabelColumn,
+    TextColumn,
+    console_for,
+    quiet_option,
+)
+from textlora.errors import ConfigError
+
+
+def train(
+    data: Annotated[
+        str | None,
+        typer.Argument(help="Training rows: CSV, TSV, JSON Lines, Parquet, saved dataset, Hub id."),
+    ] = None,
+    valid: Annotated[
+        str | None, quiet_option("--valid", "Validation rows; else split off.")
+    ] = None,
+    test: Annotated[str | None, quiet_option("--test", "Test rows, used once, at the end.")] = None,
+    recipe: Annotated[
+        str | None, quiet_option("--recipe", "A recipe's name, or a YAML file of settings.")
+    ] = None,
+    model: Annotated[
+        str | None, quiet_option("--model", "Hub id, local folder, or 'bundled' (works offline).")
+    ] = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    label_separator: Annotated[
+        str | None, quiet_option("--label-separator", "Several labels in a cell: multi-label.")
+    ] = None,
+    on_bad_rows: Annotated[
+        str | None, quiet_option("--on-bad-rows", "'error' stops, 'skip' sets them aside.")
+    ] = None,
+    fast_prefix: Annotated[
+        bool,
+        typer.Option("--fast-prefix", help="Run the layers below the adapters only once."),
+    ] = False,
+    settings: Annotated[
+        list[str] | None, quiet_option("--set", "Any setting: section.key=value. Repeatable.")
+    ] = None,
+    seed: Annotated[int | None, quiet_option("--seed", "Seed of the training.")] = None,
+    out: Annotated[Path | None, quiet_option("--out", "Run folder; else runs/RECIPE-TIME.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run in --out.")] = False,
+    resume: Annotated[
+        Path | None, quiet_option("--resume", "Go on with an interrupted run folder.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a classifier and write a run folder with adapter, figures and report."""
+    from textlora.recipes import load_recipe
+    from textlora.run import RunFolder, new_run_path
+
+    if resume is not None:
+        given = [data, valid, test, recipe, model, settings, seed, out]
+        if any(value is not None for value in given) or overwrite or fast_prefix:
+            raise ConfigError(
+                "--resume takes the run folder alone.", "Its settings are those of the run."
+            )
+        folder = RunFolder(resume)
+        folder.require_resumable()
+        config = load_recipe(str(folder.config)).config()
+    else:
+        chosen = load_recipe(recipe)
+        if data is not None:
+            chosen = chosen.without_sources()
+        config = chosen.config(
+            settings,
+            data={
+                "train": data,
+                "validation": valid,
+                "test": test,
+                "text_column": text_column,
+                "label_column": label_column,
+                "delimiter": delimiter,
+                "encoding": encoding,
+                "label_separator": label_separator,
+                "on_bad_rows": on_bad_rows,
+            },
+            model={"name_or_path": model},
+            training={"seed": seed},
+            compute={"prefix_cache": fast_prefix or None},
+        )
+        folder = RunFolder(out or new_run_path(chosen.name))
+    if config.data.train is None:
+        raise ConfigError(
+            "There is nothing to train on.", "Give a file: textlora train reviews.csv"
+        )
+    console = console_for(as_json)
+    from textlora.training.job import train as run_training
+
+    run = run_training(
+        config, folder, console=console, resume=resume is not None, overwrite=overwrite
+    )
+    if as_json:
+        from textlora.run import read_json
+
+        typer.echo(json.dumps({"run": str(folder.path), **read_json(folder.metrics)}))
+        return
+    from textlora.training.screen import print_run
+
+    print_run(run, console)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Run folder; replaced if it is a run.")] = Path(
+        "demo-run"
+    ),
+) -> None:
+    """Train on the reviews that come with textlora, offline, and show what it learnt."""
+    from textlora.demo import demo_config
+    from textlora.run import RunFolder
+
+    config = demo_config()
+    console = console_for(False)
+    from textlora.training.job import train as run_training
+    from textlora.training.screen import print_run
+
+    print_run(run_training(config, RunFolder(out), console=console, overwrite=True), console)
