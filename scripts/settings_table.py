@@ -8,7 +8,7 @@ The page says nothing that is not in `textlora.config`; a test compares the two.
 from __future__ import annotations
 
 import types
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -88,6 +88,10 @@ def in_words(annotation: Any) -> str:
         return " or ".join(in_words(member) for member in inner)
     if origin is list:
         return f"list of {in_words(inner[0])}"
+    if origin is dict:
+        return f"map of {in_words(inner[0])} to {in_words(inner[1])}"
+    if origin is Annotated:
+        return in_words(inner[0])
     return TYPE_NAMES[annotation]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -178,6 +178,12 @@ class TrainingConfig(Section):
     report_to: list[Literal["tensorboard", "wandb", "mlflow"]] = Field(
         default_factory=list, description="Trackers to log to."
     )
+    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
+        None,
+        description="Weight of each class in the loss: balanced (rare classes count for more, as "
+        "in scikit-learn), or {class: weight}, where a class not named counts 1; multi-label: "
+        "the weight of a label's presence.",
+    )
 
     @field_validator("mixed_precision", mode="before")
     @classmethod
@@ -214,6 +220,34 @@ class ComputeConfig(Section):
     )
 
 
+class EvaluationConfig(Section):
+    """What is made of the probabilities after training, by the validation part alone."""
+
+    calibrate: bool = Field(
+        True, description="Fit a temperature, so that probabilities mean what they say."
+    )
+    threshold: Literal["default", "accuracy", "f1", "mcc"] = Field(
+        "default",
+        description="Metric by which to choose the probability from which the second of two "
+        "classes is the answer; multi-label: of each label; default: the most probable class, "
+        "0.5 for labels. f1 is macro F1.",
+    )
+    costs: dict[str, dict[str, Annotated[float, Field(ge=0)]]] | None = Field(
+        None,
+        description="What mistakes cost, {true class: {answered class: cost}}: the answer is the "
+        "one with the least expected cost; mistakes not named cost 1.",
+    )
+    min_confidence: float | None = Field(
+        None, ge=0, le=1, description="`predict` answers 'unsure' below this confidence."
+    )
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> EvaluationConfig:
+        if self.costs is not None and self.threshold != "default":
+            raise ValueError("threshold and costs are two rules: give one of them")
+        return self
+
+
 class RunConfig(Section):
     """All settings of a run.
 
@@ -227,6 +261,7 @@ class RunConfig(Section):
     lora: LoraSettings = Field(default_factory=LoraSettings)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     compute: ComputeConfig = Field(default_factory=ComputeConfig)
+    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
 
     @model_validator(mode="after")
     def _check_combinations(self) -> RunConfig:
