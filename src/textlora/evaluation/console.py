@@ -9,9 +9,19 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from textlora.evaluation.metrics import ClassificationMetrics
+from textlora.evaluation.candidates import Candidate
+from textlora.evaluation.metrics import ClassificationMetrics, Interval
 from textlora.evaluation.records import BeforeAfter, EpochRecord
-from textlora.evaluation.wording import count, decimal, epoch_number, interval, percent
+from textlora.evaluation.verdict import Verdict
+from textlora.evaluation.wording import (
+    count,
+    decimal,
+    duration,
+    epoch_number,
+    interval,
+    percent,
+    size,
+)
 
 
 def metrics_table(metrics: ClassificationMetrics, title: str | None = None) -> Group:
@@ -49,6 +59,39 @@ def epochs_table(history: Sequence[EpochRecord]) -> Table:
     return table
 
 
+def verdict_table(verdict: Verdict) -> Group:
+    """Return every candidate's figures, and below them what follows.
+
+    Args:
+        verdict: the tuned classifier (bold) beside the baselines (the best of them has a *).
+    """
+    title = f"Verdict on {count(verdict.rows)} {verdict.part} texts"
+    table = _table("", "Accuracy", "", "Macro F1", "", "Training", "Size", title=title)
+    for each in verdict.candidates:
+        best = each.name == verdict.best_baseline
+        table.add_row(
+            escape(each.name) + (" *" if best else ""),
+            *candidate_cells(each),
+            style="bold" if each.name == verdict.tuned else None,
+        )
+    table.caption = "* best baseline on validation; sizes without the encoder that stays as it is"
+    table.caption_justify = "left"
+    sentence = Text(verdict.sentence, style="bold")
+    return Group(table, sentence, *(Text(note) for note in verdict.notes))
+
+
+def candidate_cells(each: Candidate) -> list[str]:
+    """Return accuracy and macro F1, each with its interval, training time and size."""
+    return [
+        percent(each.accuracy),
+        _bounds(each.accuracy_interval),
+        percent(each.macro_f1),
+        _bounds(each.macro_f1_interval),
+        "–" if each.seconds is None else duration(each.seconds),
+        "–" if each.size_bytes is None else size(each.size_bytes),
+    ]
+
+
 def before_after_table(items: Sequence[BeforeAfter]) -> Table:
     """Return what sentences were taken for before and after the training."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
@@ -80,10 +123,16 @@ def _overall(metrics: ClassificationMetrics) -> str:
         f"MCC {decimal(metrics.mcc)}",
         f"ROC-AUC {decimal(metrics.roc_auc)}",
         f"log loss {decimal(metrics.log_loss)}",
+        f"ECE {decimal(metrics.ece)}",
+        f"Brier {decimal(metrics.brier)}",
     ]
     if metrics.micro_f1 is not None:
         figures.insert(1, f"micro F1 {percent(metrics.micro_f1)}")
     return ", ".join(figures)
+
+
+def _bounds(bounds: Interval) -> str:
+    return f"{100 * bounds.low:.1f} to {100 * bounds.high:.1f}"
 
 
 def _answer(label: str, probability: float, expected: str | None) -> str:

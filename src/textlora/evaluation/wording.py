@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textlora.evaluation.metrics import ClassificationMetrics
+from textlora.evaluation.metrics import ClassificationMetrics, Interval
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -49,6 +49,26 @@ def interval(metrics: ClassificationMetrics) -> str:
     return f"{bounds.level:.0%} interval {100 * bounds.low:.1f} to {100 * bounds.high:.1f}".replace(
         "%", " %", 1
     )
+
+
+def points(difference: float, *, signed: bool = False) -> str:
+    """Return a difference of shares in percentage points: 0.029 is "2.9"."""
+    shown = f"{100 * difference:+.1f}" if signed else f"{100 * difference:.1f}"
+    return shown.replace("-", "−")
+
+
+def points_interval(bounds: Interval) -> str:
+    """Return a difference's interval in percentage points: "95 % interval −0.4 to 1.2"."""
+    return f"{100 * bounds.level:.0f} % interval {points(bounds.low)} to {points(bounds.high)}"
+
+
+def p_value(value: float | None) -> str:
+    """Return "p = 0.03", or "p < 0.001" for what is smaller; None is a dash."""
+    if value is None:
+        return "p –"
+    if value < 0.001:
+        return "p < 0.001"
+    return f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
 
 
 def headline(metrics: ClassificationMetrics, part: str, unit: str = "texts") -> str:
