@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn import metrics as reference
 
+from textlora.evaluation.decisions import Decision
 from textlora.evaluation.metrics import (
     ClassificationMetrics,
     classification_metrics,
@@ -97,9 +98,8 @@ def test_single_label_agrees_with_scikit_learn(case: tuple[np.ndarray, np.ndarra
 @given(several_labels())
 def test_multi_label_agrees_with_scikit_learn(case: tuple[np.ndarray, np.ndarray, float]) -> None:
     truth, scores, threshold = case
-    found = classification_metrics(
-        truth, scores, names(scores), multi_label=True, threshold=threshold
-    )
+    rule = Decision(thresholds=(threshold,) * truth.shape[1])
+    found = classification_metrics(truth, scores, names(scores), multi_label=True, decision=rule)
     guess = (scores >= threshold).astype(int)
     assert found.accuracy == exactly((truth == guess).all(axis=1).mean())
     assert_interval(found)

@@ -1,6 +1,8 @@
 """How good a classifier is, and the report that says so.
 
     metrics   the figures, by scikit-learn and scipy
+    reliability, calibration          whether probabilities mean what they say
+    decisions, thresholds, coverage   from probabilities to answers, "unsure" among them
     records   what is shown beside them: epochs, sentences, errors, parts
     plots     figures as SVG files
     console   the same as tables in the terminal

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from textlora.evaluation.decisions import Decision, right_answers
+from textlora.evaluation.decisions import BY_PROBABILITY, Decision, right_answers
 from textlora.evaluation.scores import FloatArray
 
 
@@ -86,12 +86,12 @@ class DecisionFigures:
         right = right_answers(targets, answers)
         confidences = decision.confidences(probabilities, multi_label)
         least = decision.min_confidence
-        by_probability = Decision().labels(probabilities, multi_label)
+        usual = BY_PROBABILITY.labels(probabilities, multi_label)
         return cls(
             curve=coverage_curve(right, confidences),
             selective=None if least is None else selective(right, confidences, least),
             mean_cost=decision.mean_cost(targets, answers),
-            mean_cost_default=decision.mean_cost(targets, by_probability),
+            mean_cost_default=decision.mean_cost(targets, usual),
         )
 
     def to_dict(self) -> dict[str, Any]:

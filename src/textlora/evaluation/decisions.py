@@ -44,11 +44,6 @@ class Decision:
     costs: tuple[tuple[float, ...], ...] | None = None
     min_confidence: float | None = None
 
-    @property
-    def is_default(self) -> bool:
-        """Whether answers are what they are without any rule."""
-        return self == Decision()
-
     def labels(self, probabilities: npt.ArrayLike, multi_label: bool = False) -> IntArray:
         """Return the answers, sure or not: class numbers `[n]`; multi-label: 0 or 1, `[n, k]`."""
         probable = np.asarray(probabilities)
@@ -89,6 +84,9 @@ class Decision:
             costs=None if costs is None else tuple(map(tuple, costs)),
             min_confidence=values["min_confidence"],
         )
+
+
+BY_PROBABILITY = Decision()
 
 
 def predicted_labels(

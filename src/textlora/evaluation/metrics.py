@@ -14,6 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from textlora.evaluation import scores
+from textlora.evaluation.decisions import BY_PROBABILITY, Decision
+from textlora.evaluation.decisions import predicted_labels as predicted_labels
+from textlora.evaluation.reliability import brier_score, expected_calibration_error
 from textlora.evaluation.scores import FloatArray, IntArray
 
 
@@ -64,6 +67,9 @@ class ClassificationMetrics:
         log_loss: mean cross-entropy in nats; multi-label: of each label of each text.
         confusion_matrix: counts, rows true and columns predicted; None if multi-label.
         micro_f1: F1 over all labels of all texts at once; None unless multi-label.
+        ece: expected calibration error of the probabilities; None in figures written before
+            it was kept, as the Brier score.
+        brier: Brier score, 0 to 2.
     """
 
     rows: int
@@ -80,6 +86,8 @@ class ClassificationMetrics:
     log_loss: float
     confusion_matrix: tuple[tuple[int, ...], ...] | None = None
     micro_f1: float | None = None
+    ece: float | None = None
+    brier: float | None = None
 
     @property
     def correct(self) -> int:
@@ -120,7 +128,7 @@ def classification_metrics(
     label_names: Sequence[str],
     *,
     multi_label: bool = False,
-    threshold: float = 0.5,
+    decision: Decision = BY_PROBABILITY,
 ) -> ClassificationMetrics:
     """Compare predicted probabilities with the truth.
 
@@ -129,7 +137,8 @@ def classification_metrics(
         probabilities: float `[n, k]`; rows sum to 1 unless multi-label.
         label_names: the k class names; not every class needs to have rows.
         multi_label: whether a text may have any number of the labels.
-        threshold: multi-label only: the probability from which a label is predicted.
+        decision: how probabilities become answers; unsure ones count as the answer that
+            they would be.
 
     Returns:
         The figures.
@@ -138,7 +147,8 @@ def classification_metrics(
         ValueError: shapes or values that do not fit together.
     """
     truth, probable = _checked(targets, probabilities, label_names, multi_label)
-    predicted = predicted_labels(probable, multi_label, threshold)
+    # by the probabilities as they came: a threshold was chosen on these, not on tidier ones
+    predicted = decision.labels(probabilities, multi_label)
     rows, correct = len(truth), scores.correct(truth, predicted)
     precision, recall, f1 = scores.macro(truth, predicted)
     return ClassificationMetrics(
@@ -158,26 +168,9 @@ def classification_metrics(
             None if multi_label else scores.confusion(truth, predicted, len(label_names))
         ),
         micro_f1=scores.micro_f1(truth, predicted) if multi_label else None,
+        ece=expected_calibration_error(truth, probable),
+        brier=brier_score(truth, probable),
     )
-
-
-def predicted_labels(
-    probabilities: npt.ArrayLike, multi_label: bool = False, threshold: float = 0.5
-) -> IntArray:
-    """Decide by probabilities.
-
-    Args:
-        probabilities: float `[n, k]`.
-        multi_label: whether a text may have any number of the labels.
-        threshold: multi-label only: the probability from which a label is predicted.
-
-    Returns:
-        The most probable class, int `[n]` (the first of equals); multi-label: 0 or 1,
-        int `[n, k]`.
-    """
-    probable = np.asarray(probabilities)
-    chosen = probable >= threshold if multi_label else probable.argmax(axis=1)
-    return np.asarray(chosen, dtype=np.int64)
 
 
 def wilson_interval(correct: int, rows: int, level: float = 0.95) -> Interval:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from textlora.evaluation.svg import standalone_svg
@@ -16,6 +17,7 @@ from textlora.evaluation.theme import COLOURS
 
 INK, MUTED, LINE = (COLOURS[name].light for name in ("ink", "muted", "line"))
 ACCENT, WRONG = COLOURS["accent"].light, COLOURS["wrong"].light
+WIDTH = 4.8  # inches: one column, still readable when scaled to a phone
 
 _STYLE: dict[str, object] = {
     "figure.facecolor": "none",
@@ -71,6 +73,15 @@ def styled() -> Iterator[None]:
     """Draw or save in this package's style, whatever the user's own settings are."""
     with style.context(["default", _STYLE]):
         yield
+
+
+def legend(axes: Axes, loc: str = "best") -> None:
+    """Name the labelled lines; names are text, never formulas."""
+    handles = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_child")]
+    if handles:
+        names = [str(line.get_label()) for line in handles]
+        for text in axes.legend(handles, names, loc=loc).get_texts():
+            text.set_parse_math(False)
 
 
 def short(name: str, width: int) -> str:

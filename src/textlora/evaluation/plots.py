@@ -16,15 +16,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from textlora.evaluation.calibration import PartCalibration
+from textlora.evaluation.coverage import DecisionFigures
+from textlora.evaluation.decision_plots import coverage_accuracy, reliability_diagram
 from textlora.evaluation.metrics import ClassificationMetrics
-from textlora.evaluation.plot_style import ACCENT, MUTED, WRONG, short, styled, svg_text
+from textlora.evaluation.plot_style import (
+    ACCENT,
+    MUTED,
+    WIDTH,
+    WRONG,
+    legend,
+    short,
+    styled,
+    svg_text,
+)
 from textlora.evaluation.records import EpochRecord
 from textlora.evaluation.scores import FloatArray, one_hot
 from textlora.evaluation.theme import SERIES
 from textlora.evaluation.wording import percent
 from textlora.run import write_text
 
-WIDTH = 4.8  # inches: one column, still readable when scaled to a phone
 TWO_PANELS = 6.4
 MOST_CELLS_WITH_SHARE, MOST_CELLS_WITH_COUNT = 6, 16
 
@@ -33,6 +44,8 @@ TITLES = {
     "confusion_matrix": "Confusion matrix",
     "roc_and_precision_recall": "ROC and precision-recall curves",
     "length_histogram": "Lengths of the texts",
+    "reliability_diagram": "Confidence and accuracy",
+    "coverage_accuracy": "Accuracy of the surest answers",
 }
 
 
@@ -55,7 +68,7 @@ def learning_curves(history: Sequence[EpochRecord]) -> Figure:
                 if record.best:
                     axes.axvline(record.epoch, color=MUTED, linewidth=1, linestyle=":", zorder=1)
             axes.margins(x=0.06, y=0.15)
-            _legend(axes)
+            legend(axes)
         return figure
 
 
@@ -126,7 +139,7 @@ def roc_and_precision_recall(
         precision_recall.set(xlabel="Recall", ylabel="Precision")
         for axes in (roc, precision_recall):
             axes.set(xlim=(0, 1.01), ylim=(0, 1.02))
-        _legend(roc, loc="lower right")
+        legend(roc, loc="lower right")
         return figure
 
 
@@ -170,6 +183,8 @@ def save_plots(
     probabilities: npt.ArrayLike | None = None,
     lengths: Sequence[int] | npt.ArrayLike | None = None,
     max_length: int | None = None,
+    calibration: PartCalibration | None = None,
+    decisions: DecisionFigures | None = None,
 ) -> dict[str, Path]:
     """Write the plots that the given values allow; the same values give the same bytes.
 
@@ -181,6 +196,8 @@ def save_plots(
         probabilities: its predictions, float `[n, k]`.
         lengths: tokens of each training text before truncation, int `[n]`.
         max_length: tokens that are kept.
+        calibration: the part's probabilities before and after the temperature.
+        decisions: accuracy by coverage on that part.
 
     Returns:
         The files, by the names in `TITLES`.
@@ -199,6 +216,10 @@ def save_plots(
         )
     if lengths is not None and np.size(lengths):
         figures["length_histogram"] = length_histogram(lengths, max_length)
+    if calibration is not None:
+        figures["reliability_diagram"] = reliability_diagram(calibration)
+    if decisions is not None:
+        figures["coverage_accuracy"] = coverage_accuracy(decisions)
     paths = {name: folder / f"{name}.svg" for name in figures}
     for name, figure in figures.items():
         write_text(paths[name], svg_text(figure, TITLES[name]))
@@ -218,14 +239,6 @@ def _curve(
     if points:
         epochs, values = zip(*points, strict=True)
         axes.plot(epochs, values, color=colour, marker=marker, linestyle=line, label=label)
-
-
-def _legend(axes: Axes, loc: str = "best") -> None:
-    handles = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_child")]
-    if handles:
-        legend = axes.legend(handles, [str(line.get_label()) for line in handles], loc=loc)
-        for text in legend.get_texts():
-            text.set_parse_math(False)
 
 
 def _cell(axes: Axes, true: int, predicted: int, count: int, share: float) -> None:

@@ -181,31 +181,58 @@ def build_base_classifier(config: PretrainedConfig, head: HeadSpec) -> BaseClass
     return BaseClassifier(model, _own_head(model, []))
 
 
-def classification_loss(logits: Tensor, targets: Tensor, loss: Loss) -> Tensor:
+def classification_loss(
+    logits: Tensor, targets: Tensor, loss: Loss, class_weights: Tensor | None = None
+) -> Tensor:
     """Return the mean loss over a batch.
 
     Args:
         logits: [batch, units].
         targets: [batch] class numbers, or [batch, classes] of 0/1 for multi-label.
         loss: "cross_entropy" or "bce".
+        class_weights: [classes], and the mean is the weighted one, as torch's cross entropy has
+            it; multi-label: [2, classes], the weights of a label's absence and of its presence.
+            None: all 1.
     """
     logits = logits.float()
+    if class_weights is not None:
+        class_weights = class_weights.to(logits)
     if loss == "cross_entropy":
-        return functional.cross_entropy(logits, targets.long())
-    return functional.binary_cross_entropy_with_logits(
-        logits, targets.to(logits.dtype).reshape(logits.shape)
-    )
+        return functional.cross_entropy(logits, targets.long(), class_weights)
+    labels = targets.to(logits.dtype).reshape(logits.shape)
+    if class_weights is None:
+        return functional.binary_cross_entropy_with_logits(logits, labels)
+    if targets.ndim == 2:
+        weights = torch.where(labels == 1, class_weights[1], class_weights[0])
+        return functional.binary_cross_entropy_with_logits(logits, labels, weights)
+    weights = class_weights[targets.long()].reshape(logits.shape)
+    total = functional.binary_cross_entropy_with_logits(logits, labels, weights, reduction="sum")
+    return total / weights.sum()
 
 
-def probabilities(logits: Tensor, head: HeadSpec) -> Tensor:
-    """Return [batch, classes] probabilities of logits [batch, units]."""
-    logits = logits.float()
+def probabilities(logits: Tensor, head: HeadSpec, temperature: float = 1.0) -> Tensor:
+    """Return [batch, classes] probabilities of logits [batch, units], divided by a temperature."""
+    logits = logits.float() / temperature
     if head.loss == "cross_entropy":
         return logits.softmax(dim=-1)
     if head.one_unit:
         # Both from the logit: 1 - sigmoid loses digits where the model is sure.
         return torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=-1)
     return torch.sigmoid(logits)
+
+
+def log_odds(logits: Tensor, head: HeadSpec, target: int) -> Tensor:
+    """Return log(p / (1 - p)) [batch] of class number `target`, of logits [batch, units].
+
+    Unlike the probability it does not flatten out where the model is sure.
+    """
+    logits = logits.float()
+    if head.loss == "cross_entropy":
+        others = torch.cat([logits[:, :target], logits[:, target + 1 :]], dim=-1)
+        return logits[:, target] - others.logsumexp(dim=-1)
+    if head.one_unit:
+        return logits[:, 0] if target == 1 else -logits[:, 0]
+    return logits[:, target]
 
 
 def _pooled(encoder: PreTrainedModel, head: HeadSpec) -> BaseClassifier:
