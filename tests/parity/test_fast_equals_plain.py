@@ -64,9 +64,11 @@ CONFIGS = {
         max_position_embeddings=MAX_LENGTH,
     ),
     "bert": lambda: BertConfig(**_BERT),
+    "bert-one-head": lambda: BertConfig(**{**_BERT, "num_attention_heads": 1}),
     "roberta": lambda: RobertaConfig(**_BERT, pad_token_id=1),
     "electra": lambda: ElectraConfig(**_BERT, embedding_size=16),
 }
+DROPOUT_RUNS = 150
 HEADS = [("auto", "cls"), ("linear", "cls"), ("linear", "mean"), ("mlp", "mean")]
 TARGETS = [["q"], ["q", "v"], ["q", "k", "v", "out", "ffn"]]
 
@@ -174,12 +176,46 @@ def test_any_mixture_of_lengths(lengths: list[int], pooling: str, seed: int) -> 
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
-@pytest.mark.parametrize("architecture", ["distilbert", "distilbert-one-head", "bert"])
+@pytest.mark.parametrize(
+    "architecture", ["distilbert", "distilbert-one-head", "bert", "bert-one-head"]
+)
 def test_bf16_is_close(architecture: str, pooling: str) -> None:
     model, head, pad = build(architecture, "linear", pooling, ["q", "k", "v"])
     fast = bind(model, head, "bf16", attention_dropout=True)
     texts = sequences([9, 33, 2])
     assert_same(run(model, fast, texts, True), run(model, PlainForward(pad), texts, True), "bf16")
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+@pytest.mark.parametrize("architecture", ["distilbert-one-head", "bert-one-head"])
+def test_bf16_with_every_target_and_dropout(architecture: str, pooling: str) -> None:
+    """With dropout no two runs are alike, so their means over many must be."""
+    model, head, pad = build(architecture, "linear", pooling, TARGETS[2])
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.1
+    fast = bind(model, head, "bf16", attention_dropout=True)
+    texts = sequences([9, 33, 2, 17])
+    means = []
+    for forward in (fast, PlainForward(pad)):
+        torch.manual_seed(1)
+        runs = [run(model, forward, texts, True) for _ in range(DROPOUT_RUNS)]
+        means.append(
+            {n: _mean_and_error([r.gradients[n] for r in runs]) for n in runs[0].gradients}
+        )
+    assert any(".ffn." in name or "intermediate" in name for name in means[0])
+    for name, (mean, error) in means[0].items():
+        expected, its_error = means[1][name]
+        apart = (mean - expected).norm()
+        # Five standard errors of the difference, and what bf16 rounds.
+        allowed = 5 * (error.square() + its_error.square()).sum().sqrt() + 0.02 * expected.norm()
+        assert apart <= allowed, f"{name}: {apart} > {allowed}"
+        assert expected.norm() > 0, name
+
+
+def _mean_and_error(values: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    stacked = torch.stack(values)
+    return stacked.mean(0), stacked.std(0) / len(values) ** 0.5
 
 
 def test_gradient_accumulation_sums_the_same_gradients() -> None:

@@ -1,0 +1,134 @@
+"""Which settings are best for the bundled encoder and 1,000 labels? Chosen on validation.
+
+    python benchmarks/defaults.py --work runs/defaults [--arm NAME] [--seeds 3]
+    python benchmarks/defaults.py --work runs/defaults --test NAME
+
+Every arm differs from textlora's defaults, or from the arm that it names, in the settings
+shown. The best epoch of a training is chosen on the 1,000 validation reviews, and so is
+the arm, by the mean over its seeds. The 4,000 test reviews are scored only with `--test`,
+for the arm that was chosen. Prints a table and one JSON line; finished trainings in the
+work folder are reused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from workload import TEST_FILE, TRAIN_FILE, VALIDATION_FILE
+
+from textlora.config import BUNDLED_MODEL, ComputeConfig
+from textlora.inference.evaluating import evaluate_file
+from textlora.recipes import load_recipe
+from textlora.run import RunFolder, read_json
+from textlora.training.job import train
+
+EVERYWHERE = "lora.target_modules=[q, k, v, out, ffn]"
+MEAN = "model.pooling=mean"
+# Settings as --set takes them.
+ARMS: dict[str, list[str]] = {
+    "first defaults": [
+        *("model.pooling=cls", "lora.target_modules=[q, v]", "lora.r=8", "lora.lora_alpha=16"),
+        *("training.num_train_epochs=3", "training.learning_rate=5e-4"),
+        *("data.truncation_side=right", "lora.lora_dropout=0.05"),
+        *("training.per_device_train_batch_size=16", "training.warmup_ratio=0"),
+    ],
+}
+
+
+def arm(name: str, start: str, *settings: str) -> None:
+    """Add an arm: an earlier one with some settings replaced."""
+    ARMS[name] = [*ARMS[start], *settings]
+
+
+arm("mean", "first defaults", MEAN)
+arm("mean, everywhere", "mean", EVERYWHERE)
+arm("mean, everywhere, lr 1e-3", "mean, everywhere", "training.learning_rate=1e-3")
+arm("mean, everywhere, lr 2e-4", "mean, everywhere", "training.learning_rate=2e-4")
+arm("mean, everywhere, left", "mean, everywhere", "data.truncation_side=left")
+arm("mean, everywhere, batch 8", "mean, everywhere", "training.per_device_train_batch_size=8")
+arm("mean, everywhere, r 16", "mean, everywhere", "lora.r=16", "lora.lora_alpha=32")
+arm("mean, everywhere, linear head", "mean, everywhere", "model.head=linear")
+arm("mean, everywhere, dropout 0.2", "mean, everywhere", "lora.lora_dropout=0.2")
+arm("mean, everywhere, 5 epochs", "mean, everywhere", "training.num_train_epochs=5")
+
+
+def accuracy(name: str, seed: int, data: Path, work: Path) -> dict[str, Any]:
+    """Train an arm with a seed, unless that is done, and return its validation figures."""
+    folder = run_folder(work, name, seed)
+    if folder.state().get("state") != "finished":
+        config = load_recipe(None).config(
+            ARMS[name],
+            data={"train": str(data / TRAIN_FILE), "validation": str(data / VALIDATION_FILE)},
+            model={"name_or_path": BUNDLED_MODEL},
+            training={"seed": seed},
+        )
+        train(config, folder, console=Console(stderr=True), overwrite=True)
+    metrics = read_json(folder.metrics)
+    return {
+        "accuracy": metrics["parts"]["validation"]["accuracy"],
+        "epoch": metrics["training"]["best_epoch"],
+    }
+
+
+def run_folder(work: Path, name: str, seed: int) -> RunFolder:
+    """Return where a training goes."""
+    return RunFolder(work / f"{name.replace(', ', '-').replace(' ', '-')}-{seed}")
+
+
+def test(name: str, seeds: list[int], data: Path, work: Path) -> None:
+    """Score the test reviews with the trained runs of one arm."""
+    values = [
+        evaluate_file(
+            run_folder(work, name, seed).path, str(data / TEST_FILE), compute=ComputeConfig()
+        ).metrics.accuracy
+        for seed in seeds
+    ]
+    shown = " ".join(f"{value:.2%}" for value in values)
+    print(f"{name}, 4,000 test reviews: {shown}, mean {statistics.mean(values):.2%}")
+    print(json.dumps({"arm": name, "test_accuracy": values, "mean": statistics.mean(values)}))
+
+
+def main() -> None:
+    """Run what the command line names."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--work", type=Path, default=Path("runs/defaults"))
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--arm", action="append", choices=list(ARMS), help="only these arms")
+    parser.add_argument("--test", choices=list(ARMS), help="score the test reviews with this arm")
+    options = parser.parse_args()
+    if not options.data.is_dir():
+        sys.exit(f"{options.data}: there is no such folder; name it with --data.")
+    seeds = list(range(1, options.seeds + 1))
+    if options.test:
+        test(options.test, seeds, options.data, options.work)
+        return
+    options.work.mkdir(parents=True, exist_ok=True)
+    got = {
+        name: [accuracy(name, seed, options.data, options.work) for seed in seeds]
+        for name in options.arm or list(ARMS)
+    }
+    report(got)
+
+
+def report(got: dict[str, list[dict[str, Any]]]) -> None:
+    """Print the table, the best first, and the JSON line."""
+    means = {name: statistics.mean(run["accuracy"] for run in runs) for name, runs in got.items()}
+    table = Table("arm", "validation", "best epochs", "mean")
+    for name in sorted(got, key=lambda name: -means[name]):
+        values = " ".join(f"{run['accuracy']:.1%}" for run in got[name])
+        epochs = " ".join(f"{run['epoch']:g}" for run in got[name])
+        table.add_row(name, values, epochs, f"{means[name]:.2%}")
+    Console(width=120).print(table)
+    print(json.dumps({"validation": got, "means": means}))
+
+
+if __name__ == "__main__":
+    main()
