@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Odd numbers of rows take longer than the filler does: on two cores a step of 1 review takes 1 %
-# (hidden size 384) or 2.5 % (768) longer with 1 than with 16, and up to 4 % longer with 64.
-ROW_MULTIPLE = 16
+# oneDNN keeps 1,024 compiled products. With totals rounded to 16 an epoch has more shapes than
+# that, compiles them again and again (27 s an epoch on two cores, not 23) and takes 0.5 GiB more.
+ROW_MULTIPLE = 32
 
 
 @dataclass(frozen=True)
