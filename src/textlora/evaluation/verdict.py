@@ -21,7 +21,7 @@ from textlora.evaluation.candidates import (
 from textlora.evaluation.verdict_wording import aside, chosen_note, verdict_sentence
 
 Outcome = Literal["better", "undecided", "worse"]
-Part = Literal["test", "validation"]
+JudgedPart = Literal["test", "validation"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Truth:
 
     validation: npt.NDArray[Any]
     judged: npt.NDArray[Any]
-    part: Part
+    part: JudgedPart
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Verdict:
         notes: what one should know about these figures.
     """
 
-    part: Part
+    part: JudgedPart
     rows: int
     tuned: str
     best_baseline: str

@@ -1,0 +1,120 @@
+"""Logistic regression on features, its strength chosen on validation."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from textlora.evaluation.candidates import Answers
+from textlora.evaluation.scores import FloatArray, IntArray, log_loss
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    Features = npt.NDArray[Any] | csr_matrix
+
+MAX_ITERATIONS = 1_000
+
+
+@dataclass(frozen=True)
+class LogisticModel:
+    """A fitted logistic regression, for one label a text or for several.
+
+    Args:
+        fitted: scikit-learn's model for one label a text; multi-label: one a label, or the
+            share of the label where all training rows agree on it.
+        classes: k.
+    """
+
+    fitted: Any
+    classes: int
+
+    def predict_proba(self, features: Features) -> FloatArray:
+        """Return the probabilities `[n, k]`; a class without training rows gets 0."""
+        if not isinstance(self.fitted, list):
+            answers = np.zeros((features.shape[0], self.classes))
+            answers[:, self.fitted.classes_] = self.fitted.predict_proba(features)
+            return answers
+        return np.stack([_of_label(model, features) for model in self.fitted], axis=1)
+
+    @property
+    def size_bytes(self) -> int:
+        """Coefficients and intercepts."""
+        models = self.fitted if isinstance(self.fitted, list) else [self.fitted]
+        arrays = [
+            array
+            for model in models
+            for array in ([np.float64(model)] if isinstance(model, float) else _weights(model))
+        ]
+        return sum(array.nbytes for array in arrays)
+
+
+def fit_logistic(
+    train: Features,
+    targets: npt.ArrayLike,
+    validation: Features,
+    validation_targets: npt.ArrayLike,
+    *,
+    classes: int,
+    strengths: Sequence[float],
+) -> LogisticModel:
+    """Fit once for every strength, and keep the one with the most validation rows right.
+
+    Among equals that with the lower log loss is kept.
+
+    Args:
+        train: features `[n, features]`, dense or sparse.
+        targets: class numbers `[n]`; multi-label: 0 or 1, `[n, k]`.
+        validation: features of the rows to choose by.
+        validation_targets: their targets.
+        classes: k.
+        strengths: inverse strengths of the L2 penalty, scikit-learn's C.
+    """
+    truth = np.asarray(targets).astype(np.int64)
+    held_out = np.asarray(validation_targets).astype(np.int64)
+
+    def quality(model: LogisticModel) -> tuple[float, float]:
+        answers = model.predict_proba(validation)
+        return Answers.of(held_out, answers).accuracy, -log_loss(held_out, answers)
+
+    models = [_fit(train, truth, classes, strength) for strength in strengths]
+    return max(models, key=quality)
+
+
+def _fit(features: Features, targets: IntArray, classes: int, strength: float) -> LogisticModel:
+    if targets.ndim == 1:
+        return LogisticModel(_regression(features, targets, strength), classes)
+    return LogisticModel(
+        [
+            float(column[0])
+            if (column == column[0]).all()
+            else _regression(features, column, strength)
+            for column in targets.T
+        ],
+        classes,
+    )
+
+
+def _regression(features: Features, targets: IntArray, strength: float) -> Any:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    with warnings.catch_warnings():
+        # A weak penalty may stop at the limit: validation says whether the result is any good.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return LogisticRegression(C=strength, max_iter=MAX_ITERATIONS).fit(features, targets)
+
+
+def _of_label(model: Any, features: Features) -> FloatArray:
+    if isinstance(model, float):
+        return np.full(features.shape[0], model)
+    return np.asarray(model.predict_proba(features)[:, 1])
+
+
+def _weights(model: Any) -> list[npt.NDArray[Any]]:
+    return [model.coef_, model.intercept_]

@@ -1,0 +1,129 @@
+"""The same encoder and head with every parameter trained: what LoRA saves, and what it costs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from torch import nn
+from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, TrainerCallback, set_seed
+from transformers.trainer_callback import PrinterCallback
+
+from textlora.baselines.protocol import LabelledTexts
+from textlora.config import TrainingConfig
+from textlora.errors import storage_errors
+from textlora.evaluation.scores import FloatArray
+from textlora.inference.windows import score_texts
+from textlora.model.backbones import resize_embeddings
+from textlora.model.forward import PlainForward
+from textlora.model.heads import load_base_classifier, probabilities
+from textlora.model.spec import ClassifierSpec
+from textlora.training.arguments import optimizer_of, training_arguments
+from textlora.training.class_weights import class_weights
+from textlora.training.progress import ProgressCallback
+from textlora.training.trainer import ClassifierTrainer, LabelledSequences, validation_metrics
+
+
+class FullFineTuning:
+    """Trains encoder and head in full, as a `Baseline`, on Transformers' own forward.
+
+    Args:
+        spec: encoder, head and labels, as the tuned classifier has them.
+        tokenizer: its tokenizer.
+        training: its optimisation, with a learning rate for full fine-tuning.
+        scratch: folder for the checkpoints, which are gone afterwards.
+        console: where progress is shown.
+    """
+
+    name = "Full fine-tuning"
+    _model: nn.Module
+
+    def __init__(
+        self,
+        spec: ClassifierSpec,
+        tokenizer: PreTrainedTokenizerBase,
+        training: TrainingConfig,
+        *,
+        scratch: Path,
+        console: Console,
+    ) -> None:
+        self.spec = spec
+        self.tokenizer = tokenizer
+        self.training = training
+        self.scratch = scratch
+        self.console = console
+        self.forward = PlainForward(int(tokenizer.pad_token_id))  # type: ignore[arg-type]
+
+    def fit(self, train: LabelledTexts, validation: LabelledTexts) -> None:
+        """Train; the best checkpoint is chosen on validation.
+
+        Raises:
+            StorageError: there is no room for a checkpoint.
+            RunError: the training diverged.
+        """
+        set_seed(self.training.seed)
+        spec = self.spec
+        base = load_base_classifier(spec.backbone, spec.head, list(spec.label_names))
+        resize_embeddings(getattr(base.model, "encoder", base.model), self.tokenizer)  # type: ignore[arg-type]
+        with storage_errors(f"writing a checkpoint to {self.scratch}"):
+            self.scratch.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+                self._train(base.model, train, validation, Path(folder))
+        self._model = base.model.eval()
+
+    def _train(
+        self, model: nn.Module, train: LabelledTexts, validation: LabelledTexts, folder: Path
+    ) -> None:
+        spec, training = self.spec, self.training
+        arguments = training_arguments(training, folder)
+        arguments.save_only_model = True  # nobody resumes it, and Adam's state is twice its size
+        progress = ProgressCallback(self.console)
+        callbacks: list[TrainerCallback] = [progress]
+        if training.early_stopping_patience is not None:
+            callbacks.append(EarlyStoppingCallback(training.early_stopping_patience))
+        trainer = ClassifierTrainer(
+            model,
+            head=spec.head,
+            forward=self.forward,
+            window_pooling=spec.window_pooling,
+            metrics=validation_metrics(spec.label_names, spec.head.multi_label),
+            args=arguments,
+            train_dataset=_rows(train),
+            eval_dataset=_rows(validation),
+            callbacks=callbacks,
+            class_weights=class_weights(training.class_weight, train.targets, spec.label_names),
+            optimizer=optimizer_of(training),
+        )
+        trainer.remove_callback(PrinterCallback)
+        with progress.bar:
+            trainer.train()
+
+    def predict_proba(self, rows: LabelledTexts) -> FloatArray:
+        """Return the probabilities `[n, k]`."""
+        logits = score_texts(
+            self._model,
+            self.forward,
+            rows.sequences,
+            rows.sequences.text_offsets,
+            head=self.spec.head,
+            pooling=self.spec.window_pooling,
+        )
+        answers: FloatArray = probabilities(torch.from_numpy(logits), self.spec.head).numpy()
+        return answers
+
+    @property
+    def size_bytes(self) -> int:
+        """The whole model: nothing of the encoder stays as it was."""
+        return parameter_bytes(list(self._model.parameters()))
+
+
+def parameter_bytes(parameters: Sequence[nn.Parameter]) -> int:
+    """Return the size of parameters on disk."""
+    return sum(parameter.numel() * parameter.element_size() for parameter in parameters)
+
+
+def _rows(part: LabelledTexts) -> LabelledSequences:
+    return LabelledSequences(part.sequences, part.targets, part.sequences.text_offsets)

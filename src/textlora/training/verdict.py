@@ -1,0 +1,159 @@
+"""Whether the trained adapter earned its cost: baselines on the same rows, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from rich.console import Console
+
+from textlora.baselines.frozen import FrozenEncoder
+from textlora.baselines.majority import MajorityClass
+from textlora.baselines.protocol import Baseline, LabelledTexts, measure
+from textlora.baselines.tfidf import TfidfLogisticRegression
+from textlora.config import EvaluationConfig, RunConfig
+from textlora.data.loading import Part, Parts
+from textlora.data.tokenizing import TokenizedTexts
+from textlora.evaluation.candidates import CandidateResult, Resampling
+from textlora.evaluation.decisions import choose_decision
+from textlora.evaluation.verdict import JudgedPart, Truth, Verdict, judge
+from textlora.evaluation.wording import duration
+from textlora.inference.predictor import Predictor
+from textlora.inference.scoring import progress_bar
+from textlora.paths import cache_dir
+from textlora.training.full_fine_tuning import FullFineTuning, parameter_bytes
+from textlora.training.results import PartResult
+
+TUNED = "LoRA"
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """What the adapter is set beside.
+
+    Args:
+        baselines: cheap classifiers that it has to beat.
+        references: costlier ones, asked for: full fine-tuning.
+    """
+
+    baselines: tuple[CandidateResult, ...]
+    references: tuple[CandidateResult, ...] = ()
+
+
+def reach_verdict(
+    predictor: Predictor,
+    parts: Parts,
+    sequences: Mapping[str, TokenizedTexts],
+    results: Mapping[str, PartResult],
+    *,
+    seconds: float,
+    config: RunConfig,
+    console: Console,
+) -> Verdict:
+    """Train the baselines on the same rows, and set the tuned classifier beside them.
+
+    Call it last: it uses the test part for the comparison, after every choice.
+
+    Args:
+        predictor: the tuned classifier, with its temperature and its rule.
+        parts: the data of the run; there is a validation part.
+        sequences: token ids, by part.
+        results: its answers, by part.
+        seconds: its training time.
+        config: every setting of the run.
+        console: where progress is shown.
+    """
+    rivals = train_rivals(predictor, parts, sequences, config=config, console=console)
+    assert parts.validation is not None  # noqa: S101 - there is no training without
+    trained = [each for each in predictor.model.parameters() if each.requires_grad]
+    part = judged_part(parts)
+    tuned = CandidateResult(
+        name=TUNED,
+        validation=results["validation"].probabilities,
+        judged=results[part].probabilities,
+        seconds=seconds,
+        size_bytes=parameter_bytes(trained),
+        decision=predictor.spec.decision,
+    )
+    return judge(
+        tuned,
+        rivals.baselines,
+        Truth(parts.validation.targets, results[part].part.targets, part),
+        references=rivals.references,
+        how=resampling(config.evaluation),
+    )
+
+
+def train_rivals(
+    predictor: Predictor,
+    parts: Parts,
+    sequences: Mapping[str, TokenizedTexts],
+    *,
+    config: RunConfig,
+    console: Console,
+) -> Rivals:
+    """Train what the adapter is set beside, and let it answer; arguments as above."""
+    rows = _labelled(parts, sequences)
+    classes = parts.labels.num_labels
+    encoded = sum(len(part.sequences) for part in rows.values())
+    with progress_bar(console, "encoding by the frozen encoder", encoded) as progress:
+        spec = predictor.spec
+        frozen = FrozenEncoder(
+            spec.backbone, predictor.tokenizer, config.compute, classes, progress
+        )
+        plain = (MajorityClass(classes), TfidfLogisticRegression(classes), frozen)
+        baselines = tuple(_measured(each, rows, predictor, config, console) for each in plain)
+    if not config.evaluation.full_fine_tuning:
+        return Rivals(baselines)
+    rate = config.evaluation.full_fine_tuning_learning_rate
+    full = FullFineTuning(
+        spec,
+        predictor.tokenizer,
+        config.training.model_copy(update={"learning_rate": rate}),
+        scratch=cache_dir() / "full-fine-tuning",
+        console=console,
+    )
+    return Rivals(baselines, (_measured(full, rows, predictor, config, console),))
+
+
+def judged_part(parts: Parts) -> JudgedPart:
+    """Return the name of the part that is judged."""
+    return "validation" if parts.test is None else "test"
+
+
+def resampling(config: EvaluationConfig) -> Resampling:
+    """Return how the bootstrap is done."""
+    return Resampling(resamples=config.bootstrap_resamples)
+
+
+def _measured(
+    baseline: Baseline,
+    rows: Mapping[str, LabelledTexts],
+    predictor: Predictor,
+    config: RunConfig,
+    console: Console,
+) -> CandidateResult:
+    """Train a baseline, let it answer, and give it a rule by the settings that LoRA's is by."""
+    result = measure(baseline, rows["train"], rows["validation"], rows.get("test"))
+    console.print(f"Baseline   {result.name}, {duration(result.seconds)}", highlight=False)
+    decision = choose_decision(
+        result.validation,
+        rows["validation"].targets,
+        predictor.spec.label_names,
+        threshold=config.evaluation.threshold,
+        costs=config.evaluation.costs,
+    )
+    return replace(result, decision=decision)
+
+
+def _labelled(parts: Parts, sequences: Mapping[str, TokenizedTexts]) -> dict[str, LabelledTexts]:
+    named: dict[str, Part | None] = {
+        "train": parts.train,
+        "validation": parts.validation,
+        "test": parts.test,
+    }
+    return {
+        name: LabelledTexts(part.table.texts, sequences[name], part.targets)
+        for name, part in named.items()
+        if part is not None
+    }
