@@ -89,8 +89,32 @@ class DataConfig(Section):
     max_length: int | None = Field(
         None, ge=4, description="Tokens a text may have; unset: what the model takes, at most 512."
     )
-    truncation_side: Literal["left", "right"] = Field(
-        "right", description="The end at which a long text loses tokens."
+    truncation_side: Literal["left", "right", "head+tail"] = Field(
+        "right",
+        description="The end at which a long text loses tokens; head+tail: in the middle.",
+    )
+    head_share: float = Field(
+        0.25, gt=0, lt=1, description="For head+tail: the share of the tokens kept from the start."
+    )
+    long_texts: Literal["truncate", "windows"] = Field(
+        "truncate",
+        description="windows: a long text is read in overlapping windows of max_length tokens "
+        "and their probabilities are pooled: slower, and nothing is left out.",
+    )
+    window_stride: int | None = Field(
+        None,
+        ge=0,
+        description="Tokens that a window shares with the one before; unset: max_length / 4.",
+    )
+    window_pooling: Literal["mean", "max"] = Field(
+        "mean", description="How the probabilities of a text's windows become one."
+    )
+    max_windows: int = Field(
+        64, ge=1, description="A longer text gets this many windows, spread evenly over it."
+    )
+    train_windows: bool = Field(
+        False,
+        description="Train on windows, too, each with its text's label; else on truncated texts.",
     )
     sample_texts: list[SampleText] = Field(
         default_factory=list,
@@ -270,6 +294,8 @@ class RunConfig(Section):
                 "model.loss=bce needs model.head=linear or mlp "
                 "(the architectures' own heads have one unit a class)"
             )
+        if self.data.train_windows and self.data.long_texts == "truncate":
+            raise ValueError("data.train_windows needs data.long_texts=windows")
         return self
 
     def to_yaml(self) -> str:

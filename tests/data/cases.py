@@ -9,7 +9,14 @@ from pathlib import Path
 from unittest import mock
 
 from textlora.config import DataConfig
-from textlora.data import load_labelled, load_parts, load_texts, tokenize, write_rejected
+from textlora.data import (
+    Truncation,
+    load_labelled,
+    load_parts,
+    load_texts,
+    tokenize,
+    write_rejected,
+)
 from textlora.errors import TextloraError
 
 GOOD = "text,label\ngood film,1\nbad film,0\nnice,1\nawful,0\n"
@@ -111,9 +118,8 @@ def _no_space_for_tokens(folder: Path) -> object:
 
     fast = mock.Mock(backend_tokenizer=Tokenizer(models.WordLevel({"a": 0}, unk_token="a")))
     with mock.patch("os.replace", side_effect=OSError(28, "No space left on device")):
-        return tokenize(
-            ["a"], fast, max_length=8, truncation_side="right", cache_dir=folder / "tokens"
-        )
+        cut = Truncation(8, "right", 0.25)
+        return tokenize(["a"], fast, cut=cut, cache_dir=folder / "tokens")
 
 
 def _no_space_for_the_prefix(folder: Path) -> None:

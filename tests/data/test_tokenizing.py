@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from textlora.data import tokenizing
+from textlora.data.cutting import Cut, Side, Truncation, Windows
 from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.errors import ConfigError, ModelError, StorageError
 
@@ -25,11 +26,11 @@ def run(
     tokenizer: Any,
     cache_dir: Path | None = None,
     max_length: int = 6,
-    side: Literal["left", "right"] = "right",
+    side: Side = "right",
+    cut: Cut | None = None,
 ) -> TokenizedTexts:
-    return tokenize(
-        texts, tokenizer, max_length=max_length, truncation_side=side, cache_dir=cache_dir
-    )
+    cut = cut or Truncation(max_length, side, head_share=0.25)
+    return tokenize(texts, tokenizer, cut=cut, cache_dir=cache_dir)
 
 
 def words(tokens: TokenizedTexts, index: int) -> str:
@@ -40,7 +41,7 @@ def same(one: TokenizedTexts, other: TokenizedTexts) -> bool:
     return all(
         np.array_equal(getattr(one, name), getattr(other, name))
         and getattr(one, name).dtype == getattr(other, name).dtype
-        for name in ("tokens", "offsets", "truncated")
+        for name in ("tokens", "offsets", "text_offsets", "full_lengths", "truncated")
     )
 
 
@@ -62,9 +63,56 @@ def test_truncation_keeps_special_tokens_at_both_ends(tokenizer: Any) -> None:
     assert right.truncated.tolist() == left.truncated.tolist() == [False, False, True, False]
 
 
-def test_same_ids_as_transformers(tokenizer: Any) -> None:
-    expected = tokenizer(TEXTS, truncation=True, max_length=6)["input_ids"]
-    assert [one.tolist() for one in run(TEXTS, tokenizer)] == expected
+def test_both_ends_are_kept(tokenizer: Any) -> None:
+    cut = Truncation(6, "head+tail", head_share=0.25)
+    tokens = run(TEXTS, tokenizer, cut=cut)
+    assert words(tokens, 0) == "[CLS] a good film [SEP]"
+    assert words(tokens, 2) == "[CLS] not not the end [SEP]"
+    assert tokens.truncated.tolist() == [False, False, True, False]
+    assert tokens.full_lengths.tolist() == [5, 5, 8, 3]
+
+
+def test_windows_of_a_text_follow_each_other(tokenizer: Any) -> None:
+    tokens = run(TEXTS, tokenizer, cut=Windows(6, stride=2, max_windows=9))
+    assert [words(tokens, place) for place in range(len(tokens))] == [
+        "[CLS] a good film [SEP]",
+        "[CLS] it was bad [SEP]",
+        "[CLS] not the end not [SEP]",
+        "[CLS] end not the end [SEP]",
+        "[CLS] a [SEP]",
+    ]
+    assert tokens.text_offsets.tolist() == [0, 1, 2, 4, 5]
+    assert tokens.full_lengths.tolist() == [5, 5, 8, 3]
+    assert not tokens.truncated.any()
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_same_ids_as_transformers(side: Side, tokenizer: Any) -> None:
+    other = type(tokenizer)(
+        tokenizer_object=tokenizer.backend_tokenizer, truncation_side=side, pad_token="[PAD]"
+    )
+    expected = other(TEXTS, truncation=True, max_length=6)["input_ids"]
+    assert [one.tolist() for one in run(TEXTS, tokenizer, side=side)] == expected
+
+
+def test_windows_without_overlap_are_those_of_transformers(tokenizer: Any) -> None:
+    text = " ".join(WORDS[4:] * 4)  # 36 words: windows of 4 end with the text
+    expected = tokenizer(
+        text, truncation=True, max_length=6, stride=0, return_overflowing_tokens=True
+    )["input_ids"]
+    tokens = run([text], tokenizer, cut=Windows(6, stride=0, max_windows=9))
+    assert [one.tolist() for one in tokens] == expected
+
+
+def test_a_start_token_is_not_needed(tokenizer: Any) -> None:
+    from tokenizers import Tokenizer, processors
+
+    backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    backend.post_processor = processors.TemplateProcessing(
+        single="$A [SEP]", special_tokens=[("[SEP]", 3)]
+    )
+    tokens = run(["not the end"], mock.Mock(backend_tokenizer=backend), max_length=3, side="left")
+    assert words(tokens, 0) == "the end [SEP]"
 
 
 def test_the_tokenizer_is_left_alone(tokenizer: Any) -> None:
@@ -96,7 +144,11 @@ def test_every_input_is_part_of_the_key(tokenizer: Any, tmp_path: Path) -> None:
     run(["a", "b c"], tokenizer, tmp_path)
     run(["a b", "c"], tokenizer, tmp_path, max_length=7)
     run(["a b", "c"], tokenizer, tmp_path, side="left")
-    assert len(list(tmp_path.iterdir())) == 4
+    for share in (0.25, 0.5):
+        run(["a b", "c"], tokenizer, tmp_path, cut=Truncation(6, "head+tail", share))
+    for stride, limit in ((1, 9), (2, 9), (2, 8)):
+        run(["a b", "c"], tokenizer, tmp_path, cut=Windows(6, stride, limit))
+    assert len(list(tmp_path.iterdir())) == 9
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "text"])

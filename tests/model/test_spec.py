@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from textlora.config import RunConfig
+from textlora.data.cutting import Truncation, Windows
 from textlora.errors import TextloraError
 from textlora.model.backbones import Backbone
 from textlora.model.card import model_card
@@ -52,6 +54,28 @@ def test_damage_is_told(damage: Any, problem: str, tmp_path: Path) -> None:
         ClassifierSpec.load(tmp_path)
 
 
+def test_adapters_of_before_the_windows_load(tmp_path: Path) -> None:
+    SPEC.save(tmp_path)
+    file = tmp_path / FILE_NAME
+    values = json.loads(file.read_text())
+    for name in ("head_share", "long_texts", "window_stride", "window_pooling", "max_windows"):
+        del values[name]
+    file.write_text(json.dumps(values))
+    assert ClassifierSpec.load(tmp_path).cut == Truncation(64, "left", head_share=0.25)
+
+
+def test_what_becomes_of_long_texts() -> None:
+    assert SPEC.cut == SPEC.truncation
+    both = replace(SPEC, truncation_side="head+tail", head_share=0.3)
+    assert both.cut_in_words == "truncated in the middle (30% from the start)"
+    windows = replace(SPEC, long_texts="windows", window_stride=16, max_windows=9)
+    assert windows.cut == Windows(64, 16, 9)
+    assert windows.truncation == SPEC.truncation
+    assert "At most 64 tokens, read in windows that overlap by 16 tokens" in model_card(
+        windows, RunConfig(), {}
+    )
+
+
 def test_the_card_says_how_to_load_it() -> None:
     card = model_card(SPEC, RunConfig(), {})
     assert "base_model: owner/name" in card
@@ -61,8 +85,6 @@ def test_the_card_says_how_to_load_it() -> None:
 
 
 def test_the_card_of_a_head_of_our_own_does_not_promise_too_much() -> None:
-    from dataclasses import replace
-
     card = model_card(
         replace(SPEC, head=HeadSpec("linear", "cls", "bce", 2)), RunConfig(recipe="x"), {}
     )

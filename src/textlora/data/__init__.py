@@ -4,6 +4,7 @@ Nothing here imports a model, torch, or a heavy reader before it is needed.
 """
 
 from textlora.data.cleaning import strip_html
+from textlora.data.cutting import Truncation, Windows
 from textlora.data.labels import LabelSet, Targets
 from textlora.data.loading import (
     Part,
@@ -31,6 +32,8 @@ __all__ = [
     "Targets",
     "TextTable",
     "TokenizedTexts",
+    "Truncation",
+    "Windows",
     "load_labelled",
     "load_parts",
     "load_texts",

@@ -5,77 +5,72 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from textlora.errors import ConfigError, ModelError, storage_errors
+from textlora.data.cutting import Cut, SpecialTokens
+from textlora.errors import ModelError, storage_errors
 
 # Part of the cache key: raise it when the meaning of the cached arrays changes.
-_FORMAT_VERSION = 2
+_FORMAT_VERSION = 3
 _BATCH = 1_000
-
-Side = Literal["left", "right"]
 
 
 @dataclass(frozen=True)
 class TokenizedTexts:
-    """Token ids of many texts, end to end in one array.
+    """Token ids of many texts, as sequences end to end in one array.
+
+    A truncated text is one sequence, a text cut into windows is one or more; those of a text
+    follow each other. `len` and indices count sequences.
 
     Args:
         tokens: all ids, int32 `[tokens]`.
-        offsets: where each text starts, and the end, int64 `[texts + 1]`.
-        full_lengths: tokens of each text before truncation, int64 `[texts]`.
+        offsets: where each sequence starts, and the end, int64 `[sequences + 1]`.
+        text_offsets: the first sequence of each text, and the end, int64 `[texts + 1]`.
+        full_lengths: tokens of each text before it was cut, int64 `[texts]`.
+        truncated: which texts have tokens that are in no sequence, bool `[texts]`.
     """
 
     tokens: npt.NDArray[np.int32]
     offsets: npt.NDArray[np.int64]
+    text_offsets: npt.NDArray[np.int64]
     full_lengths: npt.NDArray[np.int64]
+    truncated: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
-        """Return the number of texts."""
+        """Return the number of sequences."""
         return len(self.offsets) - 1
 
     def __getitem__(self, index: int) -> npt.NDArray[np.int32]:
-        """Return the ids of one text, as a view."""
+        """Return the ids of one sequence, as a view."""
         if not -len(self) <= index < len(self):
             raise IndexError(index)
         index %= len(self)
         return self.tokens[self.offsets[index] : self.offsets[index + 1]]
 
     def __iter__(self) -> Iterator[npt.NDArray[np.int32]]:
-        """Go through the ids of each text."""
+        """Go through the ids of each sequence."""
         return (self[index] for index in range(len(self)))
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """The number of tokens of each text, special tokens included."""
+        """The number of tokens of each sequence, special tokens included."""
         return np.diff(self.offsets)
-
-    @property
-    def truncated(self) -> npt.NDArray[np.bool_]:
-        """Which texts lost tokens, bool `[texts]`."""
-        return self.full_lengths > self.lengths
 
 
 def tokenize(
-    texts: Sequence[str],
-    tokenizer: Any,
-    *,
-    max_length: int,
-    truncation_side: Side,
-    cache_dir: Path | None,
+    texts: Sequence[str], tokenizer: Any, *, cut: Cut, cache_dir: Path | None
 ) -> TokenizedTexts:
-    """Turn texts into token ids; special tokens stay at both ends of a truncated text.
+    """Turn texts into token ids; special tokens stand at both ends of every sequence.
 
     Args:
         texts: the texts.
         tokenizer: a fast tokenizer of transformers; it is not changed.
-        max_length: tokens a text may have, special tokens included.
-        truncation_side: the end at which a long text loses tokens.
+        cut: what becomes of a long text.
         cache_dir: folder of earlier results; None: no cache.
 
     Returns:
@@ -83,22 +78,17 @@ def tokenize(
 
     Raises:
         ModelError: the tokenizer is not a fast one.
-        ConfigError: max_length leaves no room for a text.
+        ConfigError: the cut leaves no room for a text.
         StorageError: the cache cannot be written.
     """
     backend = _own_copy(tokenizer)
-    special = backend.num_special_tokens_to_add(False)
-    if max_length <= special:
-        raise ConfigError(
-            f"data.max_length={max_length} leaves no room beside {special} special tokens.",
-            "Give a larger data.max_length.",
-        )
+    cut.check(_special_tokens(backend))
     if cache_dir is None:
-        return _encode(texts, backend, max_length, truncation_side)
-    file = cache_dir / f"{_key(texts, backend, max_length, truncation_side)}.safetensors"
+        return _encode(texts, backend, cut)
+    file = cache_dir / f"{_key(texts, backend, cut)}.safetensors"
     cached = _load(file)
     if cached is None:
-        cached = _encode(texts, backend, max_length, truncation_side)
+        cached = _encode(texts, backend, cut)
         _save(cached, file)
     return cached
 
@@ -123,26 +113,38 @@ def _own_copy(tokenizer: Any) -> Any:
     return copy
 
 
-def _encode(texts: Sequence[str], backend: Any, max_length: int, side: Side) -> TokenizedTexts:
-    backend.enable_truncation(max_length, direction=side)
+def _special_tokens(backend: Any) -> SpecialTokens:
+    total = backend.num_special_tokens_to_add(False)
+    added = backend.encode("a").special_tokens_mask
+    # A tokenizer that makes nothing of a letter does not tell; one stands before in all we know.
+    before = added.index(0) if 0 in added else min(1, total)
+    return SpecialTokens(before, total - before)
+
+
+def _encode(texts: Sequence[str], backend: Any, cut: Cut) -> TokenizedTexts:
+    special = _special_tokens(backend)
     chunks: list[npt.NDArray[np.int32]] = []
-    lengths = np.zeros(len(texts) + 1, np.int64)
+    counts = np.zeros(len(texts) + 1, np.int64)
     full_lengths = np.zeros(len(texts), np.int64)
-    special = backend.num_special_tokens_to_add(False)
+    truncated = np.zeros(len(texts), np.bool_)
     # Encodings are many times larger than their ids: only a batch of them lives at a time.
     for start in range(0, len(texts), _BATCH):
         encodings = backend.encode_batch_fast(list(texts[start : start + _BATCH]))
         for index, encoding in enumerate(encodings, start):
-            chunks.append(np.array(encoding.ids, np.int32))
-            lengths[index + 1] = len(chunks[-1])
-            lost = sum(len(rest.ids) - special for rest in encoding.overflowing)
-            full_lengths[index] = len(chunks[-1]) + lost
+            ids = np.array(encoding.ids, np.int32)
+            sequences = cut.sequences(ids, special)
+            chunks += sequences
+            counts[index + 1] = len(sequences)
+            full_lengths[index] = len(ids)
+            kept = sum(len(sequence) - special.total for sequence in sequences)
+            truncated[index] = kept < len(ids) - special.total
     tokens = np.concatenate(chunks) if chunks else np.zeros(0, np.int32)
-    return TokenizedTexts(tokens, np.cumsum(lengths), full_lengths)
+    offsets = np.cumsum([0, *map(len, chunks)], dtype=np.int64)
+    return TokenizedTexts(tokens, offsets, np.cumsum(counts), full_lengths, truncated)
 
 
-def _key(texts: Sequence[str], backend: Any, max_length: int, side: Side) -> str:
-    digest = hashlib.sha256(f"{_FORMAT_VERSION} {max_length} {side}\n".encode())
+def _key(texts: Sequence[str], backend: Any, cut: Cut) -> str:
+    digest = hashlib.sha256(f"{_FORMAT_VERSION} {cut!r}\n".encode())
     for part in (backend.to_str(), *texts):
         encoded = part.encode("utf-8")
         # The length keeps ["ab", "c"] and ["a", "bc"] apart.
@@ -151,9 +153,13 @@ def _key(texts: Sequence[str], backend: Any, max_length: int, side: Side) -> str
     return digest.hexdigest()
 
 
+def _arrays(texts: TokenizedTexts) -> dict[str, npt.NDArray[Any]]:
+    return {field.name: getattr(texts, field.name) for field in fields(texts)}
+
+
 def _checksum(texts: TokenizedTexts) -> str:
     digest = hashlib.sha256()
-    for array in (texts.tokens, texts.offsets, texts.full_lengths):
+    for array in _arrays(texts).values():
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
@@ -161,12 +167,7 @@ def _checksum(texts: TokenizedTexts) -> str:
 def _save(texts: TokenizedTexts, file: Path) -> None:
     from safetensors.numpy import save
 
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "tokens": texts.tokens,
-        "offsets": texts.offsets,
-        "full_lengths": texts.full_lengths,
-    }
-    content = save(arrays, metadata={"sha256": _checksum(texts)})
+    content = save(_arrays(texts), metadata={"sha256": _checksum(texts)})
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     with storage_errors(f"writing the token cache {file.parent}"):
         try:
@@ -185,8 +186,8 @@ def _load(file: Path) -> TokenizedTexts | None:
         return None
     try:
         with safe_open(file, framework="numpy") as content:
-            names = ("tokens", "offsets", "full_lengths")
-            texts = TokenizedTexts(*(content.get_tensor(name) for name in names))
+            names = [field.name for field in fields(TokenizedTexts)]
+            texts = TokenizedTexts(**{name: content.get_tensor(name) for name in names})
             expected = (content.metadata() or {}).get("sha256")
     except (OSError, SafetensorError):
         return None

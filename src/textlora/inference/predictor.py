@@ -14,13 +14,14 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from textlora.config import ComputeConfig
 from textlora.data.cleaning import strip_html
-from textlora.data.tokenizing import tokenize
+from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.errors import ModelError, RunError
-from textlora.inference.scoring import Progress, score
+from textlora.inference.scoring import Logits, Progress
+from textlora.inference.windows import score_texts
 from textlora.model.adapters import load_adapter
 from textlora.model.backbones import resize_embeddings
 from textlora.model.choose import choose_forward
-from textlora.model.forward import Forward, TokenSequences
+from textlora.model.forward import Forward
 from textlora.model.heads import load_base_classifier, probabilities
 from textlora.model.spec import FILE_NAME, ClassifierSpec
 from textlora.recipes import load_recipe
@@ -87,16 +88,22 @@ class Predictor:
         )
         return cls(model, tokenizer, spec, choice.forward)
 
-    def sequences(self, texts: Sequence[str]) -> TokenSequences:
-        """Return the token ids of texts, prepared as in training."""
+    def sequences(self, texts: Sequence[str]) -> TokenizedTexts:
+        """Return the token ids of texts, prepared as in training; a text may be many windows."""
         if self.spec.strip_html:
             texts = [strip_html(text) for text in texts]
-        return tokenize(
-            list(texts),
-            self.tokenizer,
-            max_length=self.spec.max_length,
-            truncation_side=self.spec.truncation_side,
-            cache_dir=None,
+        return tokenize(list(texts), self.tokenizer, cut=self.spec.cut, cache_dir=None)
+
+    def logits(self, sequences: TokenizedTexts, progress: Progress | None = None) -> Logits:
+        """Return the logits [texts, units]; windows are pooled by text."""
+        return score_texts(
+            self.model,
+            self.forward,
+            sequences,
+            sequences.text_offsets,
+            head=self.spec.head,
+            pooling=self.spec.window_pooling,
+            progress=progress,
         )
 
     def predict_proba(
@@ -105,7 +112,7 @@ class Predictor:
         """Return the probabilities [texts, classes]."""
         if not texts:
             return np.empty((0, len(self.spec.label_names)), dtype=np.float32)
-        logits = score(self.model, self.forward, self.sequences(texts), progress=progress)
+        logits = self.logits(self.sequences(texts), progress)
         answers: Probabilities = probabilities(torch.from_numpy(logits), self.spec.head).numpy()
         return answers
 

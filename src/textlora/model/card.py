@@ -35,7 +35,7 @@ classifier.predict(["It was good."])
 
 ## How texts are prepared
 
-At most {max_length} tokens, truncated on the {side}; HTML {html}.
+At most {max_length} tokens, {cut}; HTML {html}.
 """
 
 _AUTO_PEFT = """
@@ -83,7 +83,7 @@ def model_card(
         ),
         classes="\n".join(f"- `{name}`" for name in spec.label_names),
         max_length=spec.max_length,
-        side=spec.truncation_side,
+        cut=spec.cut_in_words,
         html="is stripped" if spec.strip_html else "is left in",
     )
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n{body}", ignore_metadata_errors=True))

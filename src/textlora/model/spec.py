@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from textlora.data.cutting import Cut, Side, Truncation, Windows
 from textlora.errors import ModelError
 from textlora.model.backbones import Backbone
 from textlora.model.heads import HeadSpec
@@ -25,8 +26,13 @@ class ClassifierSpec:
         label_names: the classes' names, in the order of the logits.
         label_values: the labels as the training data had them, in the same order.
         max_length: tokens a text may have.
-        truncation_side: the end at which a long text loses tokens.
+        truncation_side: the end at which a long text loses tokens; "head+tail": in the middle.
         strip_html: whether HTML is removed before tokenization.
+        head_share: for "head+tail", the share of the tokens kept from the start.
+        long_texts: whether a long text is truncated or read in windows.
+        window_stride: tokens that a window shares with the one before.
+        window_pooling: how the probabilities of a text's windows become one.
+        max_windows: windows that a text has at most.
     """
 
     backbone: Backbone
@@ -34,8 +40,38 @@ class ClassifierSpec:
     label_names: tuple[str, ...]
     label_values: tuple[str | int, ...]
     max_length: int
-    truncation_side: Literal["left", "right"]
+    truncation_side: Side
     strip_html: bool
+    # Adapters of before these settings have none of them, and truncate.
+    head_share: float = 0.25
+    long_texts: Literal["truncate", "windows"] = "truncate"
+    window_stride: int = 0
+    window_pooling: Literal["mean", "max"] = "mean"
+    max_windows: int = 1
+
+    @property
+    def truncation(self) -> Truncation:
+        """How a text is truncated, where it is."""
+        return Truncation(self.max_length, self.truncation_side, self.head_share)
+
+    @property
+    def cut(self) -> Cut:
+        """What becomes of a long text that is to be answered."""
+        if self.long_texts == "truncate":
+            return self.truncation
+        return Windows(self.max_length, self.window_stride, self.max_windows)
+
+    @property
+    def cut_in_words(self) -> str:
+        """What becomes of a long text, for the terminal and the model card."""
+        if self.long_texts == "windows":
+            return (
+                f"read in windows that overlap by {self.window_stride} tokens, "
+                f"{self.window_pooling} of their probabilities"
+            )
+        if self.truncation_side == "head+tail":
+            return f"truncated in the middle ({self.head_share:.0%} from the start)"
+        return f"truncated on the {self.truncation_side}"
 
     def save(self, folder: Path) -> None:
         """Write the description into an adapter folder."""

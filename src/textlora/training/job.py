@@ -95,7 +95,7 @@ def train(
             "Set data.validation_size to a share such as 0.1, or give rows with --valid.",
         )
     classifier = build_classifier(config, parts)
-    sequences = tokenize_parts(parts, classifier.predictor)
+    sequences = tokenize_parts(parts, classifier.predictor, train_windows=config.data.train_windows)
     announce(console, parts, classifier, config)
     chosen = samples.choose(config.data.sample_texts, parts)
     before = classifier.predictor.predict([sample.text for sample in chosen])
@@ -138,6 +138,11 @@ def build_classifier(config: RunConfig, parts: Parts) -> Classifier:
         max_length=max_length,
         truncation_side=config.data.truncation_side,
         strip_html=config.data.strip_html,
+        head_share=config.data.head_share,
+        long_texts=config.data.long_texts,
+        window_stride=_window_stride(config.data.window_stride, max_length),
+        window_pooling=config.data.window_pooling,
+        max_windows=config.data.max_windows,
     )
     untrained = untrained_adapter(model, base, config.lora)
     if torch.cuda.is_available():
@@ -148,15 +153,24 @@ def build_classifier(config: RunConfig, parts: Parts) -> Classifier:
     return Classifier(predictor, count_parameters(model), untrained, choice.reason, prefix)
 
 
-def tokenize_parts(parts: Parts, predictor: Predictor) -> dict[str, TokenizedTexts]:
-    """Return the token sequences of every part that there is, by its name."""
+def tokenize_parts(
+    parts: Parts, predictor: Predictor, *, train_windows: bool = False
+) -> dict[str, TokenizedTexts]:
+    """Return the token sequences of every part that there is, by its name.
+
+    Args:
+        parts: the texts.
+        predictor: prepares the texts to be answered; its spec says how.
+        train_windows: whether the rows to train on are cut as these are; else they are truncated.
+    """
     tokenizer: PreTrainedTokenizerBase = predictor.tokenizer
+    spec = predictor.spec
+    cuts = {"train": spec.cut if train_windows else spec.truncation}
     return {
         name: tokenize(
             part.table.texts,
             tokenizer,
-            max_length=predictor.spec.max_length,
-            truncation_side=predictor.spec.truncation_side,
+            cut=cuts.get(name, spec.cut),
             cache_dir=cache_dir() / "tokens",
         )
         for name, part in named_parts(parts).items()
@@ -178,7 +192,7 @@ def announce(console: Console, parts: Parts, classifier: Classifier, config: Run
     spec = classifier.predictor.spec
     console.print(
         f"Model      {spec.backbone.name_or_path}, {spec.head.pooling} pooling, "
-        f"max_length {spec.max_length}, {spec.truncation_side} truncation",
+        f"max_length {spec.max_length}, {spec.cut_in_words}",
         markup=False,
     )
     console.print(f"Trainable  {classifier.parameters} parameters", highlight=False)
@@ -208,10 +222,17 @@ def fit(
             predictor.model,
             head=predictor.spec.head,
             forward=forward,
+            window_pooling=predictor.spec.window_pooling,
             metrics=_epoch_metrics(predictor.spec),
             args=arguments,
-            train_dataset=LabelledSequences(inputs["train"], parts.train.targets),
-            eval_dataset=LabelledSequences(inputs["validation"], parts.validation.targets),
+            train_dataset=LabelledSequences(
+                inputs["train"], parts.train.targets, sequences["train"].text_offsets
+            ),
+            eval_dataset=LabelledSequences(
+                inputs["validation"],
+                parts.validation.targets,
+                sequences["validation"].text_offsets,
+            ),
             callbacks=callbacks,
             optimizer=optimizer_of(config.training),
         )
@@ -253,6 +274,10 @@ def _inputs(
         console=console,
     ) as states:
         yield classifier.prefix, states
+
+
+def _window_stride(asked: int | None, max_length: int) -> int:
+    return max_length // 4 if asked is None else asked
 
 
 def _epoch_metrics(spec: ClassifierSpec) -> Metrics:

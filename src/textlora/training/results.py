@@ -29,7 +29,6 @@ from textlora.evaluation.plots import save_plots
 from textlora.evaluation.records import BeforeAfter, EpochRecord, ErrorExample, PartSummary
 from textlora.evaluation.report import ReportData, render_report
 from textlora.inference.predictor import Predictor, Probabilities
-from textlora.inference.scoring import score
 from textlora.model.adapters import ParameterCount, UntrainedAdapter, export_adapter
 from textlora.model.card import model_card
 from textlora.model.heads import probabilities
@@ -63,7 +62,7 @@ class PartResult:
         import torch
 
         spec = predictor.spec
-        logits = torch.from_numpy(score(predictor.model, predictor.forward, sequences))
+        logits = torch.from_numpy(predictor.logits(sequences))
         values = probabilities(logits, spec.head).numpy()
         metrics = classification_metrics(
             part.targets, values, spec.label_names, multi_label=spec.head.multi_label
@@ -207,7 +206,8 @@ def _write_report(
         before_after=run.before_after,
         errors=_worst_errors(lead, predictor),
         parts=_summaries(parts, predictor.spec.label_names),
-        max_length=max_length,
+        # Of what is read in windows the report must not say that the model does not see it.
+        max_length=max_length if predictor.spec.long_texts == "truncate" else None,
         truncated_share=float(np.mean(tokens.full_lengths > max_length)),
         plots={name: path.read_text(encoding="utf-8") for name, path in plots.items()},
         settings=run.config.to_yaml(),

@@ -18,7 +18,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainingArgum
 from transformers.trainer_utils import rotate_checkpoints
 
 from textlora.errors import RunError
-from textlora.inference.scoring import score
+from textlora.inference.windows import Offsets, WindowPooling, score_texts
 from textlora.model.adapters import save_adapter
 from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import HeadSpec, classification_loss, probabilities
@@ -30,21 +30,26 @@ Metrics = Callable[[Targets, np.ndarray[Any, Any]], dict[str, float]]
 
 @dataclass(frozen=True)
 class LabelledSequences(Dataset[dict[str, Any]]):
-    """Token sequences with their targets.
+    """Texts as one or more sequences each, with their targets.
+
+    A row to train on is a sequence, with the target of its text.
 
     Args:
-        sequences: each text as the `Forward` takes it, mostly its token ids.
-        targets: [rows] class numbers, or [rows, classes] of 0/1.
+        sequences: each as the `Forward` takes it, mostly token ids; those of a text together.
+        targets: [texts] class numbers, or [texts, classes] of 0/1.
+        text_offsets: the first sequence of each text, and the end, `[texts + 1]`.
     """
 
     sequences: TokenSequences
     targets: Targets
+    text_offsets: Offsets
 
     def __len__(self) -> int:
         return len(self.sequences)
 
     def __getitem__(self, row: int) -> dict[str, Any]:
-        return {"input_ids": self.sequences[row], "labels": self.targets[row]}
+        text = np.searchsorted(self.text_offsets, row, side="right") - 1
+        return {"input_ids": self.sequences[row], "labels": self.targets[text]}
 
 
 class ClassifierTrainer(Trainer):
@@ -54,6 +59,7 @@ class ClassifierTrainer(Trainer):
         model: the classifier with its adapter.
         head: its head, which decides on the loss.
         forward: how batches are run.
+        window_pooling: how the probabilities of a text's windows become one in an evaluation.
         metrics: validation metrics of targets and probabilities, by name.
         args: as in `transformers.Trainer`.
         train_dataset: rows to train on.
@@ -72,6 +78,7 @@ class ClassifierTrainer(Trainer):
         *,
         head: HeadSpec,
         forward: Forward,
+        window_pooling: WindowPooling,
         metrics: Metrics,
         args: TrainingArguments,
         train_dataset: LabelledSequences,
@@ -81,6 +88,7 @@ class ClassifierTrainer(Trainer):
     ) -> None:
         self.head = head
         self.forward = forward
+        self.window_pooling = window_pooling
         self.metrics = metrics
         # transformers would delete old checkpoints before the new one is sealed.
         self.checkpoint_limit, args.save_total_limit = args.save_total_limit, None
@@ -123,13 +131,21 @@ class ClassifierTrainer(Trainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> dict[str, float]:
-        """Score the validation rows by a token budget and return loss and metrics.
+        """Score the validation texts by a token budget and return loss and metrics.
 
         Logged beside them: the mean training loss since the last evaluation, and the time.
         """
         rows: LabelledSequences = eval_dataset if eval_dataset is not None else self.eval_dataset
         with self.compute_loss_context_manager():
-            logits = torch.from_numpy(score(self.model, self.forward, rows.sequences))
+            scored = score_texts(
+                self.model,
+                self.forward,
+                rows.sequences,
+                rows.text_offsets,
+                head=self.head,
+                pooling=self.window_pooling,
+            )
+        logits = torch.from_numpy(scored)
         loss = float(classification_loss(logits, torch.from_numpy(rows.targets), self.head.loss))
         self._require_finite(loss)
         values = {
