@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from textlora.cli import inference, recipes, training
+from textlora.cli import audit, inference, recipes, training
 from textlora.errors import TextloraError
 
 app = typer.Typer(
@@ -28,6 +28,8 @@ VERBS = (
     training.train,
     inference.evaluate,
     inference.predict,
+    audit.audit,
+    audit.curve,
     training.demo,
 )
 for verb in VERBS:

@@ -14,12 +14,16 @@ from textlora.config import TrainingConfig
 from textlora.errors import ConfigError, MissingExtraError
 
 
-def training_arguments(config: TrainingConfig, folder: Path) -> TrainingArguments:
+def training_arguments(
+    config: TrainingConfig, folder: Path, *, choose_best: bool = True
+) -> TrainingArguments:
     """Translate the settings.
 
     Args:
         config: the settings.
         folder: where the checkpoints go.
+        choose_best: evaluate, save checkpoints and end with the best of them; otherwise the
+            weights after the last step stay, and nothing is written.
 
     Raises:
         ConfigError: mixed precision that this machine does not have.
@@ -41,13 +45,13 @@ def training_arguments(config: TrainingConfig, folder: Path) -> TrainingArgument
         fp16=config.mixed_precision == "fp16",
         bf16=config.mixed_precision == "bf16",
         use_cpu=not torch.cuda.is_available(),  # without it, bf16 is refused on a CPU
-        eval_strategy=config.eval_strategy,
+        eval_strategy=config.eval_strategy if choose_best else "no",
         eval_steps=config.eval_steps if by_steps else None,
-        save_strategy=config.eval_strategy,
+        save_strategy=config.eval_strategy if choose_best else "no",
         save_steps=config.eval_steps if by_steps else 500,
         save_total_limit=config.save_total_limit,
         logging_steps=config.logging_steps,
-        load_best_model_at_end=True,
+        load_best_model_at_end=choose_best,
         metric_for_best_model=f"eval_{config.metric_for_best_model}",
         greater_is_better=config.metric_for_best_model != "loss",
         restore_callback_states_from_checkpoint=True,

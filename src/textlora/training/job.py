@@ -217,7 +217,7 @@ def fit(
         callbacks.append(EarlyStoppingCallback(config.training.early_stopping_patience))
     # Before the frozen layers are run, which may take minutes: it refuses what cannot be.
     arguments = training_arguments(config.training, folder.checkpoints)
-    with _inputs(config, classifier, sequences, console) as (forward, inputs):
+    with training_inputs(config, classifier, sequences, console) as (forward, inputs):
         trainer = ClassifierTrainer(
             predictor.model,
             head=predictor.spec.head,
@@ -256,7 +256,7 @@ def evaluate_parts(
 
 
 @contextmanager
-def _inputs(
+def training_inputs(
     config: RunConfig,
     classifier: Classifier,
     sequences: Mapping[str, TokenizedTexts],

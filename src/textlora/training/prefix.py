@@ -32,7 +32,7 @@ def prefix_cache(
 
     Args:
         forward: which layers are frozen, and how they are run.
-        sequences: token ids, by part.
+        sequences: token ids, by part; "validation" may be missing, and is empty then.
         ram_gb: up to this size the states stay in memory.
         folder: where a larger file goes; it has no name there, and goes with this block.
         console: where progress and cost are shown.
@@ -43,7 +43,7 @@ def prefix_cache(
     Raises:
         StorageError: the folder cannot be written, or has no room.
     """
-    texts = [*sequences["train"], *sequences["validation"]]
+    texts = [*sequences["train"], *sequences.get("validation", ())]
     lengths = [len(text) for text in texts]
     started = time.perf_counter()
     with (

@@ -63,7 +63,7 @@ class ClassifierTrainer(Trainer):
         metrics: validation metrics of targets and probabilities, by name.
         args: as in `transformers.Trainer`.
         train_dataset: rows to train on.
-        eval_dataset: rows to validate on.
+        eval_dataset: rows to validate on; None where nothing is chosen on the way.
         callbacks: as in `transformers.Trainer`.
         optimizer: class and arguments, in place of AdamW.
     """
@@ -82,7 +82,7 @@ class ClassifierTrainer(Trainer):
         metrics: Metrics,
         args: TrainingArguments,
         train_dataset: LabelledSequences,
-        eval_dataset: LabelledSequences,
+        eval_dataset: LabelledSequences | None,
         callbacks: list[TrainerCallback],
         optimizer: tuple[type[torch.optim.Optimizer], dict[str, Any]] | None = None,
     ) -> None:

@@ -1,0 +1,232 @@
+"""The label audit, from settings to a folder of suspects."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from textlora.auditing.cross_fit import Folds, Probabilities, cross_fit, make_folds
+from textlora.auditing.folder import AuditFolder, check_free, whole_folder
+from textlora.auditing.suspects import (
+    LabelIssues,
+    Suspect,
+    find_issues,
+    label_text,
+    rank_suspects,
+    require_cleanlab,
+    write_suspects,
+)
+from textlora.auditing.word_counts import word_count_probabilities
+from textlora.config import RunConfig
+from textlora.data.labels import LabelSet
+from textlora.data.loading import Part, Parts, load_parts
+from textlora.data.splitting import Indices
+from textlora.data.tables import write_rejected
+from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
+from textlora.evaluation.wording import duration
+from textlora.run import write_json, write_text
+from textlora.training.progress import ProgressCallback
+from textlora.training.refitting import refitting
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A finished audit.
+
+    Args:
+        part: the rows.
+        labels: the classes.
+        folds: which rows were answered together.
+        probabilities: out-of-fold, `[rows, classes]`.
+        metrics: the out-of-fold answers against the given labels.
+        issues: what cleanlab says of every row.
+        suspects: rows in doubt, the surest first.
+        seconds: time of all trainings and answers.
+    """
+
+    part: Part
+    labels: LabelSet
+    folds: Folds
+    probabilities: Probabilities
+    metrics: ClassificationMetrics
+    issues: LabelIssues
+    suspects: list[Suspect]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain values that JSON can hold."""
+        flagged = [suspect for suspect in self.suspects if suspect.flagged]
+        pairs = Counter((one.given_label, one.suggested_label) for one in flagged)
+        return {
+            "rows": len(self.part),
+            "labels": list(self.labels.names),
+            "multi_label": self.labels.multi_label,
+            "folds": self.folds.count,
+            "out_of_fold_accuracy": self.metrics.accuracy,
+            "out_of_fold_macro_f1": self.metrics.macro_f1,
+            "suspects": len(self.suspects),
+            "flagged": len(flagged),
+            "flagged_pairs": [
+                {"given": given, "suggested": suggested, "rows": rows}
+                for (given, suggested), rows in pairs.most_common()
+            ],
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def audit(
+    config: RunConfig,
+    out: Path,
+    *,
+    folds: int = 5,
+    word_counts: bool = True,
+    console: Console | None = None,
+) -> Audit:
+    """Find labels that are likely to be wrong, and write them down.
+
+    Args:
+        config: every setting; all rows of `data.train` are audited.
+        out: the folder to make; it is absent or complete.
+        folds: how many small adapters are trained, each on all folds but one.
+        word_counts: whether TF-IDF + logistic regression has a say, half and half.
+        console: where progress is shown; None for silence.
+
+    Raises:
+        TextloraError: anything the user can mend; nothing is left behind.
+    """
+    console = console or Console(quiet=True)
+    require_cleanlab()
+    check_free(out)
+    parts = rows_to_audit(config)
+    dealt = make_folds(
+        parts.train.table.texts,
+        parts.train.targets,
+        folds,
+        config.data.seed,
+        names=parts.labels.names,
+        source=parts.train.table.source,
+    )
+    started = time.perf_counter()
+    probabilities = adapter_answers(config, parts, dealt, console)
+    if word_counts:
+        probabilities = (probabilities + word_count_answers(parts, dealt)) / 2
+    done = judge(parts, dealt, probabilities, time.perf_counter() - started)
+    with whole_folder(out) as folder:
+        _write(done, parts, config, AuditFolder(folder))
+    return done
+
+
+def rows_to_audit(config: RunConfig) -> Parts:
+    """Read the rows to be audited; nothing is split off."""
+    data = config.data.model_copy(update={"validation_size": 0, "test_size": 0})
+    parts = load_parts(data)
+    return Parts(parts.train, None, None, parts.labels, parts.rejected)
+
+
+def adapter_answers(
+    config: RunConfig, parts: Parts, folds: Folds, console: Console
+) -> Probabilities:
+    """Return what adapters that did not see a row make of it, `[rows, classes]`.
+
+    Args:
+        config: every setting.
+        parts: the rows, all in `train`.
+        folds: which rows are answered together.
+        console: where progress is shown.
+    """
+    targets = parts.train.targets
+    with refitting(config, parts, console) as (refitter, inputs):
+        texts = inputs["train"]
+
+        def fit_predict(train: Indices, held_out: Indices) -> Any:
+            progress, started = ProgressCallback(console), time.perf_counter()
+            with progress.bar:
+                refitter.fit(
+                    texts.select(train),
+                    targets[train],
+                    seed=config.training.seed,
+                    callbacks=[progress],
+                )
+            answers = refitter.predict_proba(texts.select(held_out))
+            console.print(
+                f"Fold       {len(train):,} rows trained on, {len(held_out):,} answered, "
+                f"{duration(time.perf_counter() - started)}",
+                highlight=False,
+            )
+            return answers
+
+        return cross_fit(fit_predict, folds, parts.labels.num_labels)
+
+
+def word_count_answers(parts: Parts, folds: Folds) -> Probabilities:
+    """Return what TF-IDF + logistic regression makes of rows that it did not see."""
+    part, classes = parts.train, parts.labels.num_labels
+
+    def fit_predict(train: Indices, held_out: Indices) -> Any:
+        return word_count_probabilities(part.table.texts, part.targets, train, held_out, classes)
+
+    return cross_fit(fit_predict, folds, classes)
+
+
+def judge(parts: Parts, folds: Folds, probabilities: Probabilities, seconds: float) -> Audit:
+    """Hold out-of-fold probabilities against the given labels.
+
+    Args:
+        parts: the rows, all in `train`.
+        folds: which rows were answered together.
+        probabilities: `[rows, classes]`.
+        seconds: how long they took.
+    """
+    part, labels = parts.train, parts.labels
+    if not labels.multi_label:
+        probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
+    issues = find_issues(part.targets, probabilities)
+    return Audit(
+        part=part,
+        labels=labels,
+        folds=folds,
+        probabilities=probabilities,
+        metrics=classification_metrics(
+            part.targets, probabilities, labels.names, multi_label=labels.multi_label
+        ),
+        issues=issues,
+        suspects=rank_suspects(part, labels, probabilities, issues),
+        seconds=seconds,
+    )
+
+
+def _write(done: Audit, parts: Parts, config: RunConfig, folder: AuditFolder) -> None:
+    write_suspects(done.suspects, folder.suspects)
+    write_text(folder.out_of_fold, _out_of_fold_csv(done))
+    write_text(folder.config, config.to_yaml())
+    write_json(folder.summary, done.to_dict())
+    if parts.rejected:
+        write_rejected(parts.rejected, folder.rejected)
+
+
+def _out_of_fold_csv(done: Audit) -> str:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    names = [f"probability_{name}" for name in done.labels.names]
+    writer.writerow(["line", "fold", "given_label", *names, "label_quality", "flagged"])
+    flags = np.where(done.issues.flagged, "yes", "no")
+    for row, line in enumerate(done.part.table.lines):
+        writer.writerow(
+            [
+                line,
+                int(done.folds.of_row[row]) + 1,
+                label_text(done.labels, done.part.targets[row]),
+                *(f"{value:.4f}" for value in done.probabilities[row]),
+                f"{done.issues.quality[row]:.4f}",
+                flags[row],
+            ]
+        )
+    return buffer.getvalue()

@@ -1,0 +1,121 @@
+"""The learning curve: the accuracy at growing numbers of labels, and whether more are worth it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+from textlora.auditing.curve_plot import learning_curve_svg
+from textlora.auditing.folder import CurveFolder, check_free, whole_folder
+from textlora.auditing.growing import SHARES, check_smallest, nested_order, sizes_of
+from textlora.auditing.learning_curve import LearningCurve
+from textlora.config import RunConfig
+from textlora.data.loading import Parts, load_parts
+from textlora.data.tables import write_rejected
+from textlora.errors import ConfigError
+from textlora.evaluation.metrics import predicted_labels
+from textlora.evaluation.wording import duration, percent
+from textlora.run import write_json, write_text
+from textlora.training.progress import ProgressCallback
+from textlora.training.refitting import refitting
+
+
+def curve(
+    config: RunConfig,
+    out: Path,
+    *,
+    shares: Sequence[float] | None = None,
+    repeats: int = 1,
+    console: Console | None = None,
+) -> LearningCurve:
+    """Train on growing subsets of the training rows, and measure each on the same rows.
+
+    Args:
+        config: every setting; the validation part is measured on, and nothing is chosen by it.
+        out: the folder to make; it is absent or complete.
+        shares: of the training rows, each above 0 and at most 1; None: `SHARES`.
+        repeats: trainings at each size, with other subsets and other seeds.
+        console: where progress is shown; None for silence.
+
+    Raises:
+        TextloraError: anything the user can mend; nothing is left behind.
+    """
+    console = console or Console(quiet=True)
+    check_free(out)
+    if repeats < 1:
+        raise ConfigError(f"--repeats {repeats}: at least one is needed.", "1 is the quickest.")
+    parts = _parts(config)
+    sizes = sizes_of(shares or SHARES, len(parts.train))
+    started = time.perf_counter()
+    right = measure(config, parts, sizes, repeats, console)
+    done = LearningCurve.of(sizes, right, time.perf_counter() - started)
+    with whole_folder(out) as folder:
+        _write(done, parts, config, CurveFolder(folder))
+    return done
+
+
+def measure(
+    config: RunConfig, parts: Parts, sizes: Sequence[int], repeats: int, console: Console
+) -> npt.NDArray[np.bool_]:
+    """Return which validation texts each training gets right, `[repeats, sizes, texts]`.
+
+    Args:
+        config: every setting.
+        parts: the rows to train on and to measure on.
+        sizes: ascending numbers of rows.
+        repeats: trainings at each size.
+        console: where progress is shown.
+    """
+    train, validation = parts.train, parts.validation
+    assert validation is not None  # noqa: S101 - _parts has asked
+    orders = [nested_order(train.targets, config.data.seed + number) for number in range(repeats)]
+    for order in orders:
+        check_smallest(
+            train.targets, order, sizes[0], parts.labels.names, source=train.table.source
+        )
+    right = np.empty((repeats, len(sizes), len(validation)), np.bool_)
+    with refitting(config, parts, console) as (refitter, inputs):
+        for repeat, size in np.ndindex(repeats, len(sizes)):
+            rows = orders[repeat][: sizes[size]]
+            progress, started = ProgressCallback(console), time.perf_counter()
+            with progress.bar:
+                refitter.fit(
+                    inputs["train"].select(rows),
+                    train.targets[rows],
+                    seed=config.training.seed + repeat,
+                    callbacks=[progress],
+                )
+            answers = refitter.predict_proba(inputs["validation"])
+            guesses = predicted_labels(answers, parts.labels.multi_label)
+            same = guesses == validation.targets
+            right[repeat, size] = same if same.ndim == 1 else same.all(axis=1)
+            console.print(
+                f"Size       {len(rows):,} rows, {percent(right[repeat, size].mean())} right, "
+                f"{duration(time.perf_counter() - started)}",
+                highlight=False,
+            )
+    return right
+
+
+def _parts(config: RunConfig) -> Parts:
+    # A test part is for final figures: a split of one's own is added to the rows to train on.
+    parts = load_parts(config.data.model_copy(update={"test_size": 0}))
+    if parts.validation is None:
+        raise ConfigError(
+            "There are no rows to measure on (data.validation_size is 0).",
+            "Set data.validation_size to a share such as 0.2, or give rows with --valid.",
+        )
+    return Parts(parts.train, parts.validation, None, parts.labels, parts.rejected)
+
+
+def _write(done: LearningCurve, parts: Parts, config: RunConfig, folder: CurveFolder) -> None:
+    write_json(folder.curve, done.to_dict())
+    write_text(folder.plot, learning_curve_svg(done))
+    write_text(folder.config, config.to_yaml())
+    if parts.rejected:
+        write_rejected(parts.rejected, folder.rejected)

@@ -1,0 +1,150 @@
+"""What more labels would bring: a power law through the measured errors, and its uncertainty.
+
+error(n) = floor + scale (n / n_max)^(-exponent), the usual form of a learning curve.
+Source: J. Hestness et al., Deep Learning Scaling is Predictable, Empirically, 2017,
+https://arxiv.org/abs/1712.00409; C. Cortes et al., Learning Curves: Asymptotic Values and Rate of
+Convergence, NIPS 1993.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from textlora.evaluation.metrics import Interval
+
+Errors = npt.NDArray[np.float64]
+
+FEWEST_SIZES = 4
+"""Three numbers are fitted: fewer points would leave nothing to judge the fit by."""
+
+WORTH = 0.01
+"""A point of accuracy for twice as many labels: below that, labelling is a poor bargain."""
+
+_RESAMPLES = 400
+_LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """A fitted learning curve.
+
+    Args:
+        rows: the number of rows at which `floor + scale` is the error.
+        floor: the error that no number of rows goes below.
+        scale: what is above it at `rows`.
+        exponent: how fast that falls.
+    """
+
+    rows: int
+    floor: float
+    scale: float
+    exponent: float
+
+    def accuracy(self, rows: npt.ArrayLike) -> Errors:
+        """Return the accuracy at numbers of rows."""
+        relative = np.asarray(rows, np.float64) / self.rows
+        return np.asarray(1 - self.floor - self.scale * relative**-self.exponent)
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """What twice as many rows would bring, if the curve goes on as it went.
+
+    Args:
+        law: the fitted curve.
+        rows: twice the largest measured size.
+        accuracy: at that size, by the fit.
+        accuracy_interval: of that accuracy.
+        gain: accuracy there minus accuracy at the largest measured size, both by the fit.
+        gain_interval: of that gain.
+    """
+
+    law: PowerLaw
+    rows: int
+    accuracy: float
+    accuracy_interval: Interval
+    gain: float
+    gain_interval: Interval
+
+
+def fit_power_law(rows: Sequence[int], errors: Errors, weights: Errors) -> PowerLaw:
+    """Fit the law by weighted least squares, within 0 <= floor, scale <= 1 and exponent <= 2.
+
+    Args:
+        rows: sizes, `[sizes]`.
+        errors: shares of texts wrong, `[sizes]`.
+        weights: one over the standard error of each, `[sizes]`.
+    """
+    from scipy.optimize import least_squares
+
+    largest = max(rows)
+    relative = np.asarray(rows, np.float64) / largest
+
+    def distances(values: Any) -> Any:
+        floor, scale, exponent = values
+        return (floor + scale * relative**-exponent - errors) * weights
+
+    best = float(np.clip(errors.min(), 0.002, 0.99))
+    start = (0.5 * best, 0.5 * best, 0.5)
+    found = least_squares(distances, start, bounds=([0, 0, 0.01], [1, 1, 2]))
+    return PowerLaw(largest, *(float(value) for value in found.x))
+
+
+def extrapolate(rows: Sequence[int], right: npt.NDArray[np.bool_]) -> Extrapolation | None:
+    """Fit the curve and go on to twice the rows, with intervals by resampling.
+
+    Two things vary in the resamples: the validation texts, drawn anew together for all sizes,
+    and the trainings, by noise as large as the repeats differ (with one repeat: as large as
+    the points' distances from the fit). That a power law holds at all is taken for granted.
+
+    Args:
+        rows: sizes, ascending, `[sizes]`.
+        right: whether each validation text was answered right, `[repeats, sizes, texts]`.
+
+    Returns:
+        None where there are too few sizes.
+    """
+    if len(rows) < FEWEST_SIZES:
+        return None
+    repeats, _, texts = right.shape
+    by_text = right.mean(axis=0)
+    errors = 1 - by_text.mean(axis=1)
+    # Agresti and Coull's two extra rights and wrongs keep the error of 0 from weighing endlessly.
+    careful = (errors * texts + 2) / (texts + 4)
+    weights = np.sqrt(texts / (careful * (1 - careful)))
+    law = fit_power_law(rows, errors, weights)
+    spread = _training_spread(1 - right.mean(axis=2), errors - (1 - law.accuracy(rows)))
+    draw = np.random.default_rng(0)
+    ends = np.array([max(rows), 2 * max(rows)])
+    found = np.empty((_RESAMPLES, 2))
+    for resample in found:
+        chosen = draw.integers(0, texts, texts)
+        noise = draw.normal(0, spread / np.sqrt(repeats), len(rows))
+        drawn = np.clip(1 - by_text[:, chosen].mean(axis=1) + noise, 0, 1)
+        resample[:] = fit_power_law(rows, drawn, weights).accuracy(ends)
+    now, then = law.accuracy(ends)
+    return Extrapolation(
+        law=law,
+        rows=int(ends[1]),
+        accuracy=float(then),
+        accuracy_interval=_interval(found[:, 1]),
+        gain=float(then - now),
+        gain_interval=_interval(found[:, 1] - found[:, 0]),
+    )
+
+
+def _training_spread(errors: Errors, residuals: Errors) -> float:
+    """Return the standard deviation of the error of one training, of `[repeats, sizes]`."""
+    if len(errors) > 1:
+        return float(np.sqrt(errors.var(axis=0, ddof=1).mean()))
+    return float(np.sqrt((residuals**2).sum() / max(1, len(residuals) - 3)))
+
+
+def _interval(values: Errors) -> Interval:
+    low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return Interval(float(low), float(high), _LEVEL)

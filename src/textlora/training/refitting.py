@@ -1,0 +1,205 @@
+"""Adapter after adapter on one loaded base, each trained from the same start."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from peft import PeftModel
+from rich.console import Console
+from torch import Tensor
+from transformers import TrainerCallback
+from transformers.trainer_callback import PrinterCallback
+
+from textlora.config import RunConfig, TrainingConfig
+from textlora.data.labels import Targets
+from textlora.data.loading import Parts
+from textlora.data.splitting import Indices
+from textlora.inference.predictor import Predictor, Probabilities
+from textlora.inference.windows import Offsets, score_texts
+from textlora.model.fast_forward import FastForward
+from textlora.model.forward import Forward, TokenSequences
+from textlora.model.heads import probabilities
+from textlora.model.prefix_forward import PrefixForward
+from textlora.training.arguments import optimizer_of, training_arguments
+from textlora.training.job import (
+    Classifier,
+    announce,
+    build_classifier,
+    tokenize_parts,
+    training_inputs,
+)
+from textlora.training.trainer import ClassifierTrainer, LabelledSequences
+
+
+@dataclass(frozen=True)
+class SelectedSequences:
+    """Some of many token sequences, in an order of their own.
+
+    Args:
+        sequences: all of them.
+        chosen: positions of those meant, int64 `[chosen]`.
+    """
+
+    sequences: TokenSequences
+    chosen: Indices
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, index: int, /) -> Any:
+        return self.sequences[int(self.chosen[index])]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts as a `Forward` takes them, one or more sequences each.
+
+    Args:
+        sequences: of all texts, those of a text together.
+        text_offsets: the first sequence of each text, and the end, `[texts + 1]`.
+    """
+
+    sequences: TokenSequences
+    text_offsets: Offsets
+
+    def __len__(self) -> int:
+        """Return the number of texts."""
+        return len(self.text_offsets) - 1
+
+    def select(self, rows: Indices) -> Texts:
+        """Return the texts at `rows`, in that order; nothing is copied."""
+        starts, counts = self.text_offsets[rows], np.diff(self.text_offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        chosen = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], counts)
+        return Texts(SelectedSequences(self.sequences, chosen), offsets)
+
+
+@dataclass(frozen=True)
+class Refitter:
+    """Trains adapter and head as often as asked, on one base that is loaded once.
+
+    Every training begins with the same fresh weights and ends with those after the last step:
+    nothing is chosen on the way, so no row but those it is given has any influence.
+
+    Args:
+        predictor: the classifier with its fresh adapter and head.
+        forward: how batches are run in training.
+        training: the optimisation; `early_stopping_patience` has no meaning here.
+        fresh: the trained parameters before any training, by name.
+    """
+
+    predictor: Predictor
+    forward: Forward
+    training: TrainingConfig
+    fresh: Mapping[str, Tensor]
+
+    @classmethod
+    def of(cls, predictor: Predictor, forward: Forward, training: TrainingConfig) -> Refitter:
+        """Remember a classifier that is not trained yet."""
+        parameters = predictor.model.named_parameters()
+        fresh = {name: p.detach().clone() for name, p in parameters if p.requires_grad}
+        return cls(predictor, forward, training, fresh)
+
+    def fit(
+        self,
+        texts: Texts,
+        targets: Targets,
+        *,
+        seed: int,
+        callbacks: Sequence[TrainerCallback] = (),
+    ) -> None:
+        """Train from the fresh weights.
+
+        Args:
+            texts: what to train on, and on nothing else.
+            targets: their class numbers [texts], or [texts, classes] of 0/1.
+            seed: of shuffling and dropout.
+            callbacks: told of every step.
+        """
+        self.reset()
+        model = self.predictor.model
+        assert isinstance(model, PeftModel)  # noqa: S101
+        training = self.training.model_copy(update={"seed": seed})
+        # The Trainer makes its folder, though nothing is written into it.
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = ClassifierTrainer(
+                model,
+                head=self.predictor.spec.head,
+                forward=self.forward,
+                window_pooling=self.predictor.spec.window_pooling,
+                metrics=lambda targets, values: {},
+                args=training_arguments(training, Path(folder), choose_best=False),
+                train_dataset=LabelledSequences(texts.sequences, targets, texts.text_offsets),
+                eval_dataset=None,
+                callbacks=list(callbacks),
+                optimizer=optimizer_of(training),
+            )
+            trainer.remove_callback(PrinterCallback)
+            trainer.train()
+        model.eval()
+
+    def predict_proba(self, texts: Texts) -> Probabilities:
+        """Return what the model, as it is now trained, makes of texts: [texts, classes]."""
+        spec = self.predictor.spec
+        logits = score_texts(
+            self.predictor.model,
+            self.forward,
+            texts.sequences,
+            texts.text_offsets,
+            head=spec.head,
+            pooling=spec.window_pooling,
+        )
+        answers: Probabilities = probabilities(torch.from_numpy(logits), spec.head).numpy()
+        return answers
+
+    @torch.no_grad()
+    def reset(self) -> None:
+        """Put the fresh weights back, in place: the fast path holds on to these tensors."""
+        for name, parameter in self.predictor.model.named_parameters():
+            if name in self.fresh:
+                parameter.copy_(self.fresh[name])
+
+
+@contextmanager
+def refitting(
+    config: RunConfig, parts: Parts, console: Console
+) -> Iterator[tuple[Refitter, Mapping[str, Texts]]]:
+    """Load the base once, tokenize once, and run frozen layers below all adapters once.
+
+    Args:
+        config: every setting.
+        parts: the rows; a test part is left alone. Without a validation part those of `train`
+            are both trained on and answered, and are cut as texts to be answered are.
+        console: where is told what is about to be trained.
+
+    Yields:
+        The refitter, and the texts of "train" and, where there is one, "validation".
+    """
+    parts = replace(parts, test=None)
+    classifier = _with_prefix(build_classifier(config, parts))
+    windows = config.data.train_windows or parts.validation is None
+    tokens = tokenize_parts(parts, classifier.predictor, train_windows=windows)
+    announce(console, parts, classifier, config)
+    with training_inputs(config, classifier, tokens, console) as (forward, inputs):
+        refitter = Refitter.of(classifier.predictor, forward, config.training)
+        try:
+            texts = {name: Texts(inputs[name], tokens[name].text_offsets) for name in tokens}
+            yield refitter, texts
+        finally:
+            refitter.reset()
+
+
+def _with_prefix(classifier: Classifier) -> Classifier:
+    # One training gains a little by it, many on the same texts gain a lot: used wherever it can be.
+    forward = classifier.predictor.forward
+    if classifier.prefix is not None or not isinstance(forward, FastForward):
+        return classifier
+    prefix = PrefixForward.above_frozen(forward)
+    return replace(classifier, prefix=prefix) if prefix.first_layer else classifier
