@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from textlora.cli import audit, inference, recipes, training
+from textlora.cli import audit, data, inference, recipes, training
 from textlora.errors import TextloraError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 # In the order of --help.
 VERBS = (
+    data.inspect,
     training.train,
     inference.evaluate,
     inference.predict,

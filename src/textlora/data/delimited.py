@@ -35,6 +35,23 @@ class Record:
     problem: str | None = None
 
 
+@dataclass(frozen=True)
+class DelimitedFile:
+    """A delimited file, taken apart.
+
+    Args:
+        names: the columns of the header.
+        delimiter: what stands between two fields.
+        lines: the physical lines, with their line breaks.
+        records: the records below the header.
+    """
+
+    names: list[str]
+    delimiter: str
+    lines: list[str]
+    records: list[Record]
+
+
 def read_delimited(path: Path, source: str, options: ReadOptions) -> RawTable:
     """Read a CSV or TSV file; nothing in it is taken for a missing value.
 
@@ -50,10 +67,28 @@ def read_delimited(path: Path, source: str, options: ReadOptions) -> RawTable:
         DataError: the file cannot be read or decoded, the delimiter is wrong, or
             the columns are not there.
     """
+    file = read_records(path, source, options)
+    columns = find_columns(file.names, options, source)
+    wanted = [name for name in (columns.text, columns.label) if name is not None]
+    return _collect(file, [file.names.index(name) for name in wanted], source)
+
+
+def read_records(path: Path, source: str, options: ReadOptions) -> DelimitedFile:
+    """Take a CSV or TSV file apart into lines and records, whatever its columns are.
+
+    Args:
+        path: the file; its suffix chooses the delimiter if the options do not.
+        source: its name, for messages.
+        options: delimiter and encoding.
+
+    Raises:
+        DataError: the file cannot be read or decoded, has no header, or the delimiter is wrong.
+    """
     delimiter = _delimiter(path, source, options.delimiter)
     text = read_text(path, source, options.encoding, tolerant=options.on_bad_rows == "skip")
+    lines = _physical_lines(text)
     with _fields_of_any_size():
-        records = _records(_physical_lines(text), delimiter)
+        records = _records(lines, delimiter)
         header = next(records, None)
         if header is None or header.problem:
             problem = "no line names the columns" if header is None else header.problem
@@ -65,18 +100,15 @@ def read_delimited(path: Path, source: str, options: ReadOptions) -> RawTable:
             )
         names = [name.strip() for name in header.cells]
         _refuse_wrong_delimiter(names, header.line, delimiter, source, options)
-        columns = find_columns(names, options, source)
-        chosen = [names.index(name) for name in (columns.text, columns.label) if name is not None]
-        return _collect(records, names, chosen, source)
+        return DelimitedFile(names, delimiter, lines, list(records))
 
 
-def _collect(
-    records: Iterator[Record], names: list[str], chosen: list[int], source: str
-) -> RawTable:
+def _collect(file: DelimitedFile, chosen: list[int], source: str) -> RawTable:
+    names = file.names
     lines: list[int] = []
     cells: list[list[str]] = [[] for _ in chosen]
     broken: list[RejectedRow] = []
-    for record in records:
+    for record in file.records:
         problem = record.problem or _row_problem(record.cells, len(names))
         if problem:
             told = shown(" ".join(record.cells))

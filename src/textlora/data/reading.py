@@ -56,22 +56,52 @@ def read_table(source: str | Path, options: ReadOptions) -> TextTable:
         DataError: the source, a column or a row cannot be used.
         StorageError: a Hub dataset cannot be written into its cache.
     """
+    return check_rows(read_raw(source, options), options)
+
+
+def read_raw(source: str | Path, options: ReadOptions) -> RawTable:
+    """Read the cells of the chosen columns, without looking at a row.
+
+    Args:
+        source: as in `read_table`.
+        options: how to read it.
+
+    Raises:
+        DataError: the source cannot be read, or lacks the columns.
+        StorageError: a Hub dataset cannot be written into its cache.
+    """
     name = str(source)
     path = _existing(name)
     if path is not None and not path.is_dir():
         _refuse_split_of_file(name, options.split)
-        return check_rows(_reader(path, name)(path, name, options), options)
+        return _reader(path, name)(path, name, options)
+    return rows_of_dataset(*open_dataset(source, options), options)
+
+
+def open_dataset(source: str | Path, options: ReadOptions) -> tuple[Any, str]:
+    """Open a folder saved by `datasets`, or a dataset of the Hub.
+
+    Args:
+        source: the folder, or the id.
+        options: split, configuration and revision.
+
+    Returns:
+        The `datasets.Dataset` and its name for messages.
+
+    Raises:
+        DataError: there is no such dataset, or no such split.
+        StorageError: a Hub dataset cannot be written into its cache.
+    """
+    name = str(source)
+    path = _existing(name)
     if path is not None:
-        opened = _open_folder(path, name)
-    elif looks_like_path(name) or isinstance(source, Path):
+        return take_split(_open_folder(path, name), options.split, name)
+    if looks_like_path(name) or isinstance(source, Path):
         raise _missing_file(name)
-    else:
-        opened = open_hub(name, options, options.split)
-    if path is None and options.split is not None:
-        rows = opened, f"{name} ({options.split})"
-    else:
-        rows = take_split(opened, options.split, name)
-    return check_rows(rows_of_dataset(*rows, options), options)
+    opened = open_hub(name, options, options.split)
+    if options.split is not None:
+        return opened, f"{name} ({options.split})"
+    return take_split(opened, options.split, name)
 
 
 def split_names(source: str | Path, options: ReadOptions) -> tuple[str, ...]:

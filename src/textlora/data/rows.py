@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from textlora.data.cleaning import strip_html
 from textlora.data.tables import Label, ReadOptions, RejectedRow, TextTable, shown
@@ -16,6 +16,12 @@ MAX_TEXT_BYTES = 1_000_000
 
 SKIP_REMEDY = "Mend the row, or set such rows aside with --on-bad-rows skip."
 SURROGATE_REASON = "half of a character (a lone surrogate), which is no valid text"
+
+MISSING_TEXT = "the text is missing"
+BLANK_TEXT = "the text is blank"
+ONLY_HTML = "the text is blank without its HTML"
+NO_TEXT = (MISSING_TEXT, BLANK_TEXT, ONLY_HTML)
+"""The reasons of rows that lack a text."""
 
 # Only the way Python itself writes an integer: "01" or "+1" could be codes, not numbers.
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
@@ -73,7 +79,23 @@ def check_rows(raw: RawTable, options: ReadOptions) -> TextTable:
             good row is left; labels are partly numbers and partly strings.
         NoLabelsError: no row has a label.
     """
-    _refuse_unlabelled(raw)
+    refuse_unlabelled(raw)
+    table = collect_rows(raw, options)
+    _refuse_rejected(raw, table.rejected, kept=len(table), on_bad_rows=options.on_bad_rows)
+    return replace(table, labels=settle_labels(table, raw))
+
+
+def collect_rows(raw: RawTable, options: ReadOptions) -> TextTable:
+    """Turn raw cells into texts and labels, and set bad rows aside, without refusing any table.
+
+    Args:
+        raw: the cells.
+        options: as in `check_rows`; with on_bad_rows="error" nothing below the first bad row is
+            looked at.
+
+    Returns:
+        The good rows in their order, with labels as they are, and the rejected ones by line.
+    """
     texts: list[str] = []
     labels: list[Label] = []
     lines: list[int] = []
@@ -95,9 +117,15 @@ def check_rows(raw: RawTable, options: ReadOptions) -> TextTable:
         texts.append(text)
         lines.append(line)
     rejected.sort(key=lambda row: row.line)
-    _refuse_rejected(raw, rejected, kept=len(texts), on_bad_rows=options.on_bad_rows)
-    settled = None if raw.labels is None else _settle_labels(labels, lines, raw)
-    return TextTable(raw.source, texts, settled, lines, rejected, raw.label_names, raw.label_column)
+    return TextTable(
+        source=raw.source,
+        texts=texts,
+        labels=None if raw.labels is None else labels,
+        lines=lines,
+        rejected=rejected,
+        label_names=raw.label_names,
+        label_column=raw.label_column,
+    )
 
 
 def read_text_cell(value: object, without_html: bool = False) -> str:
@@ -112,15 +140,15 @@ def read_text_cell(value: object, without_html: bool = False) -> str:
             that no text has.
     """
     if is_missing(value) or value == "":
-        raise BadCellError("the text is missing")
+        raise BadCellError(MISSING_TEXT)
     if not isinstance(value, str):
         raise BadCellError(f"the text is not a string but {_kind(value)} ({clip(value)})")
     _check_characters(value, "text")
     text = strip_html(value) if without_html else str(value)
     if not value.strip():
-        raise BadCellError("the text is blank")
+        raise BadCellError(BLANK_TEXT)
     if not text.strip():
-        raise BadCellError("the text is blank without its HTML")
+        raise BadCellError(ONLY_HTML)
     return text
 
 
@@ -212,7 +240,12 @@ def _kind(value: object) -> str:
     return names.get(type(value), f"of the type {type(value).__name__}")
 
 
-def _refuse_unlabelled(raw: RawTable) -> None:
+def refuse_unlabelled(raw: RawTable) -> None:
+    """Refuse cells of which none is a label.
+
+    Raises:
+        NoLabelsError: there are labels, and all are missing.
+    """
     if raw.labels and all(is_missing(label) or label == "" for label in raw.labels):
         raise NoLabelsError(
             "no row has a label.",
@@ -241,7 +274,19 @@ def _refuse_rejected(
     )
 
 
-def _settle_labels(labels: list[Label], lines: list[int], raw: RawTable) -> list[Label]:
+def settle_labels(table: TextTable, raw: RawTable) -> list[Label] | None:
+    """Return the labels of a table as one kind: all integers, all strings, or all tuples.
+
+    Args:
+        table: what `collect_rows` made.
+        raw: the cells it made it of.
+
+    Raises:
+        DataError: some labels are numbers and some are strings.
+    """
+    if table.labels is None:
+        return None
+    labels, lines = table.labels, table.lines
     if any(isinstance(label, tuple) for label in labels):
         return [label if isinstance(label, tuple) else (str(label),) for label in labels]
     kinds = {isinstance(label, int): index for index, label in reversed(list(enumerate(labels)))}

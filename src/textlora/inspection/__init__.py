@@ -1,0 +1,11 @@
+"""What is in the data: copies, leakage, labels, lengths; and what to mend before training.
+
+It looks at tables and token ids alone: the tokenizer is handed in, and so is what measures a
+training. `records.Inspection` is what it finds.
+"""
+
+from textlora.inspection.inspecting import inspect_parts
+from textlora.inspection.records import Finding, Inspection
+from textlora.inspection.screen import short_lines
+
+__all__ = ["Finding", "Inspection", "inspect_parts", "short_lines"]

@@ -1,0 +1,172 @@
+"""Findings on classes: spelling variants, imbalance, classes that training cannot use."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from textlora.data.labels import MAX_CLASSES
+from textlora.data.tables import Label
+from textlora.evaluation.wording import count, percent
+from textlora.inspection.content_findings import EXAMPLES, rows_of
+from textlora.inspection.copies import respelled
+from textlora.inspection.corpus import TRAIN, Corpus
+from textlora.inspection.facts import Facts
+from textlora.inspection.records import Finding
+from textlora.inspection.spelling import Spellings
+
+_UNEVEN, _VERY_UNEVEN = 3, 10
+"""Rows of the largest class for each row of the smallest."""
+_FEW_ROWS = 10
+_LISTED = 5
+
+
+def class_findings(facts: Facts) -> list[Finding]:
+    """Return what is wrong with the labels, in no order."""
+    corpus = facts.corpus
+    found = [_spelling(one, facts) for one in facts.spellings]
+    if not corpus.labelled or not len(corpus):
+        return found
+    counts = [class_counts(facts, part) for part in range(len(corpus.names))]
+    found += [*_training_classes(counts[0], len(corpus.tables[0]), corpus)]
+    for name, rows in zip(corpus.names, counts, strict=True):
+        found += _imbalance(name, rows, corpus)
+    for name, rows in zip(corpus.names[1:], counts[1:], strict=True):
+        found += _other_classes(name, rows, counts[0], facts)
+    return found
+
+
+def class_counts(facts: Facts, part: int) -> Counter[Label]:
+    """Return the rows of each class of a part, with the labels in their usual spelling."""
+    corpus = facts.corpus
+    counts: Counter[Label] = Counter()
+    for row in corpus.rows_of(part):
+        label = respelled(corpus.labels[row], facts.spelling)
+        counts.update(() if label is None else label if isinstance(label, tuple) else (label,))
+    return counts
+
+
+def _spelling(one: Spellings, facts: Facts) -> Finding:
+    corpus, unusual = facts.corpus, one.unusual
+    rows = [row for row, label in enumerate(corpus.labels) if _has(label, unusual)]
+    written = ", ".join(f"'{label}' ({count(number)})" for label, number in one.rows.items())
+    return Finding(
+        "label_spelling",
+        "error",
+        sum(unusual.values()),
+        f"One label in {len(one.rows)} spellings: {written}. Training takes each for a class.",
+        f"Write '{one.usual}' everywhere; textlora inspect --fix does so in copies of the files.",
+        tuple(corpus.example(row, f"labelled '{corpus.labels[row]}'") for row in rows[:EXAMPLES]),
+    )
+
+
+def _has(label: Label | None, members: dict[Label, int]) -> bool:
+    return any(one in members for one in (label if isinstance(label, tuple) else (label,)))
+
+
+def _training_classes(counts: Counter[Label], rows: int, corpus: Corpus) -> list[Finding]:
+    all_different = rows > _FEW_ROWS and max(counts.values(), default=0) == 1
+    if all_different or len(counts) > MAX_CLASSES:
+        return [
+            Finding(
+                "wrong_column",
+                "error",
+                len(counts),
+                f"There are {count(len(counts))} different labels in {rows_of(rows)}.",
+                "This looks like the wrong column: name the right one with --label-column.",
+            )
+        ]
+    if len(counts) == 1:
+        name = corpus.called(next(iter(counts)))
+        return [
+            Finding(
+                "one_class",
+                "error",
+                rows,
+                f"All rows of {corpus.names[0]} are of one class, '{name}'.",
+                "Give rows of at least two classes, or another column with --label-column.",
+            )
+        ]
+    small = [label for label, number in counts.items() if number < _FEW_ROWS]
+    if not small:
+        return []
+    single = [label for label in small if counts[label] == 1]
+    least = min(counts[label] for label in small)
+    return [
+        Finding(
+            "small_class",
+            "error" if single else "warning",
+            len(small),
+            f"{_listed(small, counts, corpus)} {'has' if len(small) == 1 else 'have'} too few "
+            f"rows in {corpus.names[0]} to be learnt"
+            + (", and training refuses a class with one row." if least == 1 else "."),
+            "Label more of them, join them with another class, or remove them.",
+        )
+    ]
+
+
+def _imbalance(name: str, counts: Counter[Label], corpus: Corpus) -> list[Finding]:
+    if len(counts) < 2:
+        return []
+    (most, highest), (least, lowest) = counts.most_common(1)[0], counts.most_common()[-1]
+    ratio, total = highest / lowest, sum(counts.values())
+    if ratio < _UNEVEN:
+        return []
+    return [
+        Finding(
+            "imbalance",
+            "warning" if ratio >= _VERY_UNEVEN else "note",
+            highest,
+            f"The classes of {name} are uneven: '{corpus.called(most)}' has {rows_of(highest)}, "
+            f"'{corpus.called(least)}' {count(lowest)}. Always to answer '{corpus.called(most)}' "
+            f"would be right in {percent(highest / total)}.",
+            "Judge by macro F1, not by accuracy; label more of the small classes if you can.",
+        )
+    ]
+
+
+def _other_classes(
+    name: str, counts: Counter[Label], training: Counter[Label], facts: Facts
+) -> list[Finding]:
+    corpus = facts.corpus
+    strange = [label for label in counts if label not in training]
+    missing = [label for label in training if label not in counts]
+    found = []
+    if strange:
+        members = {label: counts[label] for label in strange}
+        part = corpus.names.index(name)
+        rows = [
+            row
+            for row in corpus.rows_of(part)
+            if _has(respelled(corpus.labels[row], facts.spelling), members)
+        ]
+        found.append(
+            Finding(
+                "unknown_class",
+                "error",
+                len(rows),
+                f"{name} has classes that {TRAIN} lacks: {_listed(strange, counts, corpus)}.",
+                "Write labels as in the training rows, or remove these rows.",
+                tuple(map(corpus.example, rows[:EXAMPLES])),
+            )
+        )
+    if missing:
+        found.append(
+            Finding(
+                "missing_class",
+                "warning",
+                len(missing),
+                f"{name} has no row of {_listed(missing, training, corpus)}: "
+                "nothing is measured of it there.",
+                f"Add some to {name}.",
+            )
+        )
+    return found
+
+
+def _listed(labels: Sequence[Label], counts: Counter[Label], corpus: Corpus) -> str:
+    ranked = sorted(labels, key=lambda label: (counts[label], str(label)))
+    told = ", ".join(
+        f"'{corpus.called(label)}' ({count(counts[label])})" for label in ranked[:_LISTED]
+    )
+    return told + (f" and {len(ranked) - _LISTED} more" if len(ranked) > _LISTED else "")

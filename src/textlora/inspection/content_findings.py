@@ -1,0 +1,201 @@
+"""Findings on rows and texts: bad rows, empty and very short texts, HTML, truncation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from textlora.data.tables import RejectedRow
+from textlora.evaluation.wording import count, percent
+from textlora.inspection.corpus import clipped
+from textlora.inspection.facts import Facts
+from textlora.inspection.records import Example, Finding, Lengths
+from textlora.inspection.texts import FEW_WORDS
+
+EXAMPLES = 3
+_MUCH_LOST = 0.02
+"""Share of the tokens cut off from which truncation is a warning."""
+_MANY = 0.05
+"""Share of the rows from which short texts and HTML are a warning."""
+
+
+def content_findings(
+    facts: Facts, lengths: Lengths | None, *, longest_allowed: int | None
+) -> list[Finding]:
+    """Return what is wrong with rows and texts, in no order."""
+    found = [
+        *_bad_rows(facts),
+        *_cut_off(facts),
+        *_empty(facts),
+        *_short(facts),
+        *_html(facts),
+    ]
+    return found if lengths is None else [*found, *_truncation(lengths, longest_allowed)]
+
+
+def _bad_rows(facts: Facts) -> list[Finding]:
+    bad = [row for row in facts.rejected if row not in facts.without_text]
+    if not bad:
+        return []
+    reasons = Counter(row.reason for row in bad).most_common(EXAMPLES)
+    told = "; ".join(f"{reason} ({count(rows)})" for reason, rows in reasons)
+    more = "; …" if len(Counter(row.reason for row in bad)) > EXAMPLES else ""
+    return [
+        Finding(
+            "bad_rows",
+            "error",
+            len(bad),
+            f"{rows_of(len(bad))} cannot be read: {told}{more}.",
+            "Mend them, or train without them: --on-bad-rows skip.",
+            _rejected_examples(bad, facts),
+        )
+    ]
+
+
+def _cut_off(facts: Facts) -> list[Finding]:
+    """Return files whose last row cannot be taken apart, as after a broken download."""
+    found = []
+    last: dict[str, int] = {}
+    for table in facts.corpus.tables:
+        last[table.source] = max(last.get(table.source, 0), *table.lines, 0)
+    for row in facts.rejected:
+        last[row.source] = max(last.get(row.source, 0), row.line)
+    for row in facts.rejected:
+        if row.column is None and row.line == last[row.source]:
+            found.append(
+                Finding(
+                    "cut_off",
+                    "error",
+                    1,
+                    f"The last row of {row.source} is broken: the file may have been cut off.",
+                    "Fetch or export the file again.",
+                    _rejected_examples([row], facts),
+                )
+            )
+    return found
+
+
+def _empty(facts: Facts) -> list[Finding]:
+    rejected, rows = facts.without_text, facts.empty
+    if not rejected and not rows:
+        return []
+    examples = [*_rejected_examples(rejected, facts), *map(facts.corpus.example, rows[:EXAMPLES])]
+    number = len(rejected) + len(rows)
+    return [
+        Finding(
+            "empty",
+            "error" if rejected else "warning",
+            number,
+            f"{rows_of(number)} {have(number)} no text"
+            + (" (nothing but markup or invisible characters)." if not rejected else "."),
+            "Remove them.",
+            tuple(examples[:EXAMPLES]),
+        )
+    ]
+
+
+def _short(facts: Facts) -> list[Finding]:
+    empty = set(facts.empty)
+    rows = [
+        row for row, words in enumerate(facts.word_counts) if words < FEW_WORDS and row not in empty
+    ]
+    if not rows:
+        return []
+    share = len(rows) / len(facts.corpus)
+    return [
+        Finding(
+            "short",
+            "warning" if share >= _MANY else "note",
+            len(rows),
+            f"{texts_of(len(rows))} {have(len(rows))} fewer than {FEW_WORDS} words "
+            f"({percent(share)}).",
+            "See whether a person could tell the class from so little; if not, remove them.",
+            tuple(map(facts.corpus.example, rows[:EXAMPLES])),
+        )
+    ]
+
+
+def _html(facts: Facts) -> list[Finding]:
+    if not facts.html:
+        return []
+    share = len(facts.html) / len(facts.corpus)
+    return [
+        Finding(
+            "html",
+            "warning" if share >= _MANY else "note",
+            len(facts.html),
+            f"{texts_of(len(facts.html))} {have(len(facts.html))} HTML in "
+            f"{'it' if len(facts.html) == 1 else 'them'} ({percent(share)}).",
+            "Train without it: --set data.strip_html=true.",
+            tuple(map(facts.corpus.example, facts.html[:EXAMPLES])),
+        )
+    ]
+
+
+def _truncation(lengths: Lengths, longest_allowed: int | None) -> list[Finding]:
+    loss = lengths.chosen
+    if not lengths.truncated:
+        return []
+    better = [
+        other
+        for other in lengths.losses
+        if other.max_length > lengths.max_length
+        and (longest_allowed is None or other.max_length <= longest_allowed)
+    ]
+    remedy = "Choose what is kept with data.truncation_side, or read it all in windows with "
+    remedy += "--set data.long_texts=windows."
+    if better:
+        best = better[-1]
+        remedy = (
+            f"--set data.max_length={best.max_length} would cut off {percent(best.token_share)}; "
+            "training takes longer."
+        )
+    return [
+        Finding(
+            "truncation",
+            "warning" if loss.token_share >= _MUCH_LOST else "note",
+            lengths.truncated,
+            f"{texts_of(lengths.truncated)} {'is' if lengths.truncated == 1 else 'are'} longer "
+            f"than {lengths.max_length} tokens ({percent(lengths.truncated / lengths.rows)}); "
+            f"{percent(loss.token_share)} of all tokens are cut off.",
+            remedy,
+        )
+    ]
+
+
+def _rejected_examples(rows: Sequence[RejectedRow], facts: Facts) -> tuple[Example, ...]:
+    parts: Mapping[str, str] = {
+        table.source: name
+        for name, table in zip(facts.corpus.names, facts.corpus.tables, strict=True)
+    }
+    # Parts that were split off one file share its name: which one the row would be in is open.
+    shared = {
+        source
+        for source, times in Counter(table.source for table in facts.corpus.tables).items()
+        if times > 1
+    }
+    return tuple(
+        Example(
+            "" if row.source in shared else parts.get(row.source, ""),
+            row.source,
+            row.line,
+            clipped(row.text),
+            row.reason,
+        )
+        for row in rows[:EXAMPLES]
+    )
+
+
+def rows_of(number: int) -> str:
+    """Return "1 row" or "12 rows"."""
+    return f"{count(number)} row{'' if number == 1 else 's'}"
+
+
+def texts_of(number: int) -> str:
+    """Return "1 text" or "12 texts"."""
+    return f"{count(number)} text{'' if number == 1 else 's'}"
+
+
+def have(number: int) -> str:
+    """Return "has" or "have"."""
+    return "has" if number == 1 else "have"

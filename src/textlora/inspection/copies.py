@@ -1,0 +1,119 @@
+"""Texts that are there more than once: exact, in other spelling, and nearly."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from textlora.data.tables import Label
+from textlora.inspection.corpus import Corpus
+from textlora.inspection.near import group_alike
+
+Groups = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Groups of two or more rows, by how much their texts agree; each holds the one before.
+
+    Args:
+        exact: the same but for white space.
+        same: the same words, whatever the case, the punctuation and the HTML.
+        alike: near duplicates of the group's first text; without a search just the same words.
+    """
+
+    exact: Groups
+    same: Groups
+    alike: Groups
+
+
+def find_copies(
+    corpus: Corpus, plain: Sequence[str], words: Sequence[str], *, near: bool
+) -> Copies:
+    """Group the rows of all parts by their texts.
+
+    Args:
+        corpus: the rows.
+        plain: every text with its white space collapsed.
+        words: every text as words with a space between.
+        near: search near duplicates, which costs about a millisecond a text.
+
+    Returns:
+        The groups, with the rows of the last part first.
+    """
+    # Where a text of test begins the group, everything in the group is alike to that very text.
+    parts = reversed(range(len(corpus.names)))
+    last_first = [row for part in parts for row in corpus.rows_of(part)]
+    exact = _grouped(plain, last_first)
+    # A text without any word, such as ":)", is only ever itself.
+    by_words = _grouped([form or text for form, text in zip(words, plain, strict=True)], last_first)
+    alike = by_words
+    if near:
+        firsts = list(by_words.values())
+        forms = [words[rows[0]] for rows in firsts]
+        joined = {
+            group[0]: [row for one in group for row in firsts[one]] for group in group_alike(forms)
+        }
+        taken = {row for rows in joined.values() for row in rows}
+        alike = {rows[0]: rows for rows in joined.values()}
+        alike |= {rows[0]: rows for rows in firsts if rows[0] not in taken}
+    return Copies(_repeated(exact), _repeated(by_words), _repeated(alike))
+
+
+def leaks(corpus: Corpus, groups: Groups) -> dict[int, int]:
+    """Return the rows whose text is in a later part, too, with that other row."""
+    found = {}
+    for group in groups:
+        other = group[0]
+        last = corpus.part_of(other)
+        found.update({row: other for row in group if corpus.part_of(row) < last})
+    return found
+
+
+def repeats(corpus: Corpus, groups: Groups) -> dict[int, int]:
+    """Return the rows whose text came before in their part, with the first such row."""
+    found = {}
+    for group in groups:
+        first: dict[int, int] = {}
+        for row in sorted(group):
+            before = first.setdefault(corpus.part_of(row), row)
+            if before != row:
+                found[row] = before
+    return found
+
+
+def conflicts(
+    corpus: Corpus, groups: Groups, spelling: Mapping[Label, Label]
+) -> list[tuple[int, ...]]:
+    """Return the groups whose rows do not all have one label.
+
+    Args:
+        corpus: the rows.
+        groups: rows of one text.
+        spelling: the right label for each one that is spelled otherwise.
+    """
+    labels = corpus.labels
+    return [
+        group
+        for group in groups
+        if len({respelled(labels[row], spelling) for row in group} - {None}) > 1
+    ]
+
+
+def respelled(label: Label | None, spelling: Mapping[Label, Label]) -> Label | None:
+    """Return a label in its right spelling."""
+    if isinstance(label, tuple):
+        return tuple(sorted({str(spelling.get(member, member)) for member in label}))
+    return None if label is None else spelling.get(label, label)
+
+
+def _grouped(keys: Sequence[str], order: Iterable[int]) -> dict[int | str, list[int]]:
+    groups: dict[int | str, list[int]] = defaultdict(list)
+    for row in order:
+        groups[keys[row]].append(row)
+    return groups
+
+
+def _repeated(groups: Mapping[int | str, Sequence[int]]) -> Groups:
+    return tuple(tuple(group) for group in groups.values() if len(group) > 1)
