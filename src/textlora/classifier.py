@@ -134,11 +134,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: Sequence[str]) -> np.ndarray[Any, Any]:  # noqa: N803
-        """Return a label a text; for multi-label a 0/1 matrix [texts, classes]."""
+        """Return a label a text; for multi-label a 0/1 matrix [texts, classes].
+
+        By the thresholds or costs of the fit, if any. Every text is answered, unsure ones too.
+        """
         answers = self.predict_proba(X)
-        if self._fitted().spec.head.multi_label:
-            return (answers >= 0.5).astype(np.int64)
-        return np.asarray(self.classes_[answers.argmax(axis=1)])
+        spec = self._fitted().spec
+        labels = spec.decision.labels(answers, spec.head.multi_label)
+        return labels if spec.head.multi_label else np.asarray(self.classes_[labels])
 
     def predict_proba(self, X: Sequence[str]) -> np.ndarray[Any, Any]:  # noqa: N803
         """Return probabilities [texts, classes], columns as in `classes_`."""

@@ -30,7 +30,10 @@ import json, sys
 asked = json.load(sys.stdin)
 found = []
 for code, folder in asked["runs"]:
+    with open(f"{folder}/textlora.json") as file:
+        spec = json.load(file)
     names = {"folder": folder, "texts": asked["texts"], "max_length": 64}
+    names["temperature"] = spec["temperature"]
     exec(asked["blocks"][code], names)
     found.append(names["logits"].tolist())
 assert "textlora" not in sys.modules

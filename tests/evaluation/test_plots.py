@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 from textlora.evaluation import plots
+from textlora.evaluation.calibration import PartCalibration
+from textlora.evaluation.coverage import DecisionFigures
+from textlora.evaluation.decisions import Decision
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
 from textlora.evaluation.records import EpochRecord
 from textlora.evaluation.theme import COLOURS, SERIES
@@ -113,6 +116,31 @@ def test_length_histogram_counts_every_text(lengths: list[int], max_length: int 
     cut = sum(bar.get_height() for bar in bars if to_hex(bar) == COLOURS["wrong"].light)
     assert sum(bar.get_height() for bar in bars) == len(lengths)
     assert cut == sum(max_length is not None and length > max_length for length in lengths)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_confidence_plots(classes: int, tmp_path: Path, predictions: Callable[..., tuple]) -> None:
+    targets, probabilities = predictions(classes)
+    calibration = PartCalibration.of(3 * np.log(probabilities), targets, 2.5)
+    rule = Decision(min_confidence=0.6)
+    decisions = DecisionFigures.of(targets, probabilities, rule)
+    paths = plots.save_plots(tmp_path, calibration=calibration, decisions=decisions)
+    assert set(paths) == {"reliability_diagram", "coverage_accuracy"}
+    shown = {name: texts(path.read_text()) for name, path in paths.items()}
+    for figures in (calibration.before, calibration.after):
+        assert f"(ECE {100 * figures.ece:.1f} %)" in shown["reliability_diagram"]
+    assert "Confidence from 60.0 %" in shown["coverage_accuracy"]
+    for path in paths.values():
+        drawing = re.sub(r"<style>.*?</style>", "", path.read_text(), flags=re.DOTALL)
+        known = {colour.light for colour in COLOURS.values()}
+        assert set(re.findall(r"#[0-9a-f]{6}\b", drawing)) <= known
+
+
+def test_confidence_plots_of_a_single_text(tmp_path: Path) -> None:
+    calibration = PartCalibration.of([[2.0, 1.0]], [0], 1.0)
+    decisions = DecisionFigures.of([0], [[0.7, 0.3]], Decision(min_confidence=0.9))
+    paths = plots.save_plots(tmp_path, calibration=calibration, decisions=decisions)
+    assert "Accuracy" in texts(paths["coverage_accuracy"].read_text())
 
 
 def to_hex(bar: object) -> str:

@@ -84,7 +84,7 @@ def test_texts_are_prepared_as_in_training(predictor: Predictor) -> None:
 
 
 def test_evaluation_gives_the_figures_of_the_training(finished: Any, reviews: Reviews) -> None:
-    metrics = evaluate_file(finished.folder.path, str(reviews.test))
+    metrics = evaluate_file(finished.folder.path, str(reviews.test)).metrics
     expected = finished.results["test"].metrics
     assert metrics.accuracy == expected.accuracy
     assert metrics.confusion_matrix == expected.confusion_matrix
@@ -99,7 +99,7 @@ def test_evaluation_uses_other_columns_and_skips_bad_rows(
     options = {"text_column": "words", "label_column": "kind", "delimiter": ";"}
     with pytest.raises(DataError, match=r"line 18.*blank"):
         evaluate_file(finished.folder.path, str(table), **options)
-    metrics = evaluate_file(finished.folder.path, str(table), on_bad_rows="skip", **options)
+    metrics = evaluate_file(finished.folder.path, str(table), on_bad_rows="skip", **options).metrics
     assert metrics.rows == 16
     with pytest.raises(ConfigError, match="on_bad_rows"):
         evaluate_file(finished.folder.path, str(table), on_bad_rows="ignore", **options)

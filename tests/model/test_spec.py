@@ -12,6 +12,7 @@ import pytest
 from textlora.config import RunConfig
 from textlora.data.cutting import Truncation, Windows
 from textlora.errors import TextloraError
+from textlora.evaluation.decisions import Decision
 from textlora.model.backbones import Backbone
 from textlora.model.card import model_card
 from textlora.model.heads import HeadSpec
@@ -31,6 +32,33 @@ SPEC = ClassifierSpec(
 def test_round_trip(tmp_path: Path) -> None:
     SPEC.save(tmp_path)
     assert ClassifierSpec.load(tmp_path) == SPEC
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        Decision(thresholds=(1 / 3, 0.1), min_confidence=0.9),
+        Decision(costs=((0.0, 1.0), (2.5, 0.0))),
+    ],
+)
+def test_temperature_and_rule_are_kept_to_the_last_digit(
+    decision: Decision, tmp_path: Path
+) -> None:
+    spec = replace(SPEC, temperature=1.7000000000000002, decision=decision)
+    spec.save(tmp_path)
+    assert ClassifierSpec.load(tmp_path) == spec
+
+
+def test_adapters_of_before_the_rules_load(tmp_path: Path) -> None:
+    SPEC.save(tmp_path)
+    file = tmp_path / FILE_NAME
+    values = json.loads(file.read_text())
+    del values["temperature"], values["decision"]
+    file.write_text(json.dumps(values))
+    assert ClassifierSpec.load(tmp_path) == SPEC
+    file.write_text(json.dumps({**values, "decision": {"thresholds": [0.5]}}))
+    with pytest.raises(TextloraError, match="damaged"):
+        ClassifierSpec.load(tmp_path)
 
 
 @pytest.mark.parametrize(

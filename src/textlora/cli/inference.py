@@ -13,6 +13,7 @@ from textlora.cli.options import (
     Encoding,
     Json,
     LabelColumn,
+    MinConfidence,
     Precision,
     Run,
     SkipBadRows,
@@ -32,18 +33,20 @@ def evaluate(
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     on_bad_rows: SkipBadRows = None,
+    min_confidence: MinConfidence = None,
     precision: Precision = None,
     as_json: Json = False,
 ) -> None:
-    """Evaluate a finished run on labelled rows: accuracy with its interval, F1, MCC, AUC."""
+    """Evaluate a finished run on labelled rows: accuracy with its interval, F1, MCC, AUC, ECE."""
     from textlora.inference.evaluating import evaluate_file
 
     console = console_for(as_json)
-    metrics = evaluate_file(
+    evaluation = evaluate_file(
         run,
         data,
         console=console,
         compute=compute_settings(precision),
+        min_confidence=min_confidence,
         test_split=split,
         text_column=text_column,
         label_column=label_column,
@@ -52,11 +55,16 @@ def evaluate(
         on_bad_rows=on_bad_rows,
     )
     if as_json:
-        typer.echo(json.dumps(metrics.to_dict()))
+        typer.echo(json.dumps(evaluation.to_dict()))
         return
     from textlora.evaluation.console import metrics_table
+    from textlora.evaluation.decision_wording import figures_in_words, rule_in_words
 
-    console.print(metrics_table(metrics, title=f"{data}"))
+    console.print(metrics_table(evaluation.metrics, title=f"{data}"))
+    rule = rule_in_words(evaluation.decision, evaluation.metrics.labels)
+    for sentence in [rule, *figures_in_words(evaluation.decisions)]:
+        if sentence is not None:
+            console.print(sentence, markup=False, highlight=False)
 
 
 def predict(
@@ -69,6 +77,7 @@ def predict(
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     on_bad_rows: SkipBadRows = None,
+    min_confidence: MinConfidence = None,
     precision: Precision = None,
     as_json: Json = False,
 ) -> None:
@@ -87,4 +96,5 @@ def predict(
     from textlora.inference.predictor import Predictor
 
     predictor = Predictor.load(run, compute_settings(precision))
+    predictor = predictor.with_min_confidence(min_confidence)
     print_predictions(given, predictor.predict(given), console_for(False), as_json=as_json)

@@ -29,6 +29,16 @@ Precision = Annotated[
     str | None,
     quiet_option("--precision", "auto, bf16 or fp32; fp32 gives the figures of plain PEFT."),
 ]
+MinConfidence = Annotated[
+    float | None,
+    typer.Option(
+        "--min-confidence",
+        min=0,
+        max=1,
+        show_default=False,
+        help="Answer 'unsure' below this confidence, 0 to 1.",
+    ),
+]
 SkipBadRows = Annotated[
     str | None, quiet_option("--on-bad-rows", "'error' stops, 'skip' leaves them out.")
 ]

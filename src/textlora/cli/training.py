@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,11 @@ from textlora.cli.options import (
     quiet_option,
 )
 from textlora.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from textlora.config import RunConfig
 
 
 def train(
@@ -45,14 +50,28 @@ def train(
     on_bad_rows: Annotated[
         str | None, quiet_option("--on-bad-rows", "'error' stops, 'skip' sets them aside.")
     ] = None,
+    class_weight: Annotated[
+        str | None,
+        quiet_option("--class-weight", "'balanced': rare classes count for more in the loss."),
+    ] = None,
     fast_prefix: Annotated[
         bool,
         typer.Option("--fast-prefix", help="Run the layers below the adapters only once."),
+    ] = False,
+    no_baselines: Annotated[
+        bool, typer.Option("--no-baselines", help="Train no baselines, and reach no verdict.")
+    ] = False,
+    full_fine_tuning: Annotated[
+        bool, typer.Option("--full-fine-tuning", help="Train all parameters, too, to compare.")
     ] = False,
     settings: Annotated[
         list[str] | None, quiet_option("--set", "Any setting: section.key=value. Repeatable.")
     ] = None,
     seed: Annotated[int | None, quiet_option("--seed", "Seed of the training.")] = None,
+    seeds: Annotated[
+        int | None,
+        quiet_option("--seeds", "Repeat with this many seeds: mean, spread, OUT/seed-1 …"),
+    ] = None,
     out: Annotated[Path | None, quiet_option("--out", "Run folder; else runs/RECIPE-TIME.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run in --out.")] = False,
     resume: Annotated[
@@ -65,8 +84,9 @@ def train(
     from textlora.run import RunFolder, new_run_path
 
     if resume is not None:
-        given = [data, valid, test, recipe, model, settings, seed, out]
-        if any(value is not None for value in given) or overwrite or fast_prefix:
+        given = [data, valid, test, recipe, model, class_weight, settings, seed, seeds, out]
+        flags = (overwrite, fast_prefix, no_baselines, full_fine_tuning)
+        if any(value is not None for value in given) or any(flags):
             raise ConfigError(
                 "--resume takes the run folder alone.", "Its settings are those of the run."
             )
@@ -91,8 +111,12 @@ def train(
                 "on_bad_rows": on_bad_rows,
             },
             model={"name_or_path": model},
-            training={"seed": seed},
+            training={"seed": seed, "class_weight": class_weight},
             compute={"prefix_cache": fast_prefix or None},
+            evaluation={
+                "baselines": False if no_baselines else None,
+                "full_fine_tuning": full_fine_tuning or None,
+            },
         )
         folder = RunFolder(out or new_run_path(chosen.name))
     if config.data.train is None:
@@ -100,6 +124,9 @@ def train(
             "There is nothing to train on.", "Give a file: textlora train reviews.csv"
         )
     console = console_for(as_json)
+    if seeds is not None:
+        _train_seeds(config, folder.path, seeds, console, overwrite=overwrite, as_json=as_json)
+        return
     from textlora.training.job import train as run_training
 
     run = run_training(
@@ -113,6 +140,23 @@ def train(
     from textlora.training.screen import print_run
 
     print_run(run, console)
+
+
+def _train_seeds(
+    config: RunConfig, path: Path, seeds: int, console: Console, *, overwrite: bool, as_json: bool
+) -> None:
+    from textlora.run import SeedsFolder
+    from textlora.training.seeds import train_seeds
+
+    folder = SeedsFolder(path)
+    summary = train_seeds(config, folder, seeds, console=console, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(path), **summary.to_dict()}))
+        return
+    from textlora.evaluation.console import repetitions_table
+
+    console.print(repetitions_table(summary))
+    console.print(f"Summary     {folder.summary}", markup=False, soft_wrap=True)
 
 
 def demo(

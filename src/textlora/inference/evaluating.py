@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,48 @@ from rich.console import Console
 
 from textlora.config import ComputeConfig, RunConfig, build_config
 from textlora.data.labels import LabelSet
-from textlora.data.loading import load_labelled
+from textlora.data.loading import Part, load_labelled
+from textlora.evaluation.coverage import DecisionFigures
+from textlora.evaluation.decisions import Decision
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
-from textlora.inference.predictor import Predictor
+from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import progress_bar
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A run on labelled rows.
+
+    Args:
+        metrics: the figures, by the run's rule; unsure answers count as what they would be.
+        decisions: what the rule and its least confidence are worth.
+        decision: the rule.
+    """
+
+    metrics: ClassificationMetrics
+    decisions: DecisionFigures
+    decision: Decision
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain values that JSON can hold."""
+        return {**self.metrics.to_dict(), "decisions": self.decisions.to_dict()}
+
+
+@dataclass(frozen=True)
+class AnsweredRows:
+    """Labelled rows with what a run makes of them.
+
+    Args:
+        part: the rows.
+        probabilities: [rows, classes].
+        predictor: the run.
+    """
+
+    part: Part
+    probabilities: Probabilities
+    predictor: Predictor
 
 
 def evaluate_file(
@@ -23,8 +60,9 @@ def evaluate_file(
     *,
     console: Console | None = None,
     compute: ComputeConfig | None = None,
+    min_confidence: float | None = None,
     **overrides: Any,
-) -> ClassificationMetrics:
+) -> Evaluation:
     """Evaluate a run on a labelled source.
 
     Args:
@@ -32,13 +70,44 @@ def evaluate_file(
         source: file, saved dataset or Hub dataset id.
         console: where progress is shown; None for silence.
         compute: how the arithmetic is done; None: as the run was trained.
+        min_confidence: answers less sure are withheld; None: as the run has it.
         overrides: settings of section `data` that differ from the run's; None is no override.
 
     Raises:
         RunError: the run is missing or did not finish.
         DataError: the source cannot be used, or has a label the run does not know.
     """
-    predictor = Predictor.load(run, compute)
+    answered = answer_file(
+        run,
+        source,
+        console=console,
+        compute=compute,
+        min_confidence=min_confidence,
+        **overrides,
+    )
+    part, answers, spec = answered.part, answered.probabilities, answered.predictor.spec
+    metrics = classification_metrics(
+        part.targets,
+        answers,
+        spec.label_names,
+        multi_label=spec.head.multi_label,
+        decision=spec.decision,
+    )
+    decisions = DecisionFigures.of(part.targets, answers, spec.decision)
+    return Evaluation(metrics, decisions, spec.decision)
+
+
+def answer_file(
+    run: Path,
+    source: str,
+    *,
+    console: Console | None = None,
+    compute: ComputeConfig | None = None,
+    min_confidence: float | None = None,
+    **overrides: Any,
+) -> AnsweredRows:
+    """Let a run answer labelled rows; arguments and errors as in `evaluate_file`."""
+    predictor = Predictor.load(run, compute).with_min_confidence(min_confidence)
     spec = predictor.spec
     trained_on = _run_config(run).data
     values = {
@@ -57,9 +126,7 @@ def evaluate_file(
         console.print(f"{len(part.table.rejected):,} bad rows left out", style="yellow")
     with progress_bar(console, "evaluating", len(part)) as progress:
         answers = predictor.predict_proba(part.table.texts, progress)
-    return classification_metrics(
-        part.targets, answers, spec.label_names, multi_label=spec.head.multi_label
-    )
+    return AnsweredRows(part, answers, predictor)
 
 
 def _run_config(run: Path) -> RunConfig:

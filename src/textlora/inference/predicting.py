@@ -69,9 +69,8 @@ def print_predictions(
             line = json.dumps({"text": text, **asdict(prediction)}, ensure_ascii=False)
             console.file.write(line + "\n")
             continue
-        label = prediction.label
-        shown = label if isinstance(label, str) else ", ".join(label) or "(none)"
-        console.file.write(f"{shown}\t{prediction.probability:.1%}\t{' '.join(text.split())}\n")
+        shown = f"{prediction.shown}\t{prediction.probability:.1%}"
+        console.file.write(f"{shown}\t{' '.join(text.split())}\n")
 
 
 def _text_file(path: Path) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +16,32 @@ from textlora.config import ComputeConfig
 from textlora.data.cleaning import strip_html
 from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.errors import ModelError, RunError
+from textlora.evaluation.decisions import Decision
+from textlora.inference.answers import (
+    Prediction,
+    Probabilities,
+    answer,
+    probabilities_of,
+)
 from textlora.inference.scoring import Logits, Progress
 from textlora.inference.windows import score_texts
 from textlora.model.adapters import load_adapter
 from textlora.model.backbones import resize_embeddings
 from textlora.model.choose import choose_forward
 from textlora.model.forward import Forward
-from textlora.model.heads import load_base_classifier, probabilities
+from textlora.model.heads import load_base_classifier
 from textlora.model.spec import FILE_NAME, ClassifierSpec
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 
-Probabilities = np.ndarray[Any, np.dtype[np.float32]]
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One answer.
-
-    Args:
-        label: the most probable class; for multi-label data every class above one half.
-        probability: of that class; for multi-label data of the least sure of them.
-        probabilities: of every class, by name.
-    """
-
-    label: str | list[str]
-    probability: float
-    probabilities: dict[str, float]
+__all__ = [
+    "Prediction",
+    "Predictor",
+    "Probabilities",
+    "adapter_folder",
+    "load_tokenizer",
+    "trained_with",
+]
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Predictor:
         """
         folder = adapter_folder(Path(path))
         spec = ClassifierSpec.load(folder)
-        tokenizer = _load_tokenizer(folder)
+        tokenizer = load_tokenizer(folder)
         base = load_base_classifier(spec.backbone, spec.head, list(spec.label_names))
         encoder: Any = getattr(base.model, "encoder", base.model)
         resize_embeddings(encoder, tokenizer)
@@ -84,7 +83,7 @@ class Predictor:
         if torch.cuda.is_available():
             model = model.to("cuda")
         choice = choose_forward(
-            model, spec.head, int(tokenizer.pad_token_id), compute or _trained_with(Path(path))
+            model, spec.head, int(tokenizer.pad_token_id), compute or trained_with(Path(path))
         )
         return cls(model, tokenizer, spec, choice.forward)
 
@@ -95,7 +94,7 @@ class Predictor:
         return tokenize(list(texts), self.tokenizer, cut=self.spec.cut, cache_dir=None)
 
     def logits(self, sequences: TokenizedTexts, progress: Progress | None = None) -> Logits:
-        """Return the logits [texts, units]; windows are pooled by text."""
+        """Return the raw logits [texts, units], as PEFT gives them; windows are pooled by text."""
         return score_texts(
             self.model,
             self.forward,
@@ -109,12 +108,14 @@ class Predictor:
     def predict_proba(
         self, texts: Sequence[str], progress: Progress | None = None
     ) -> Probabilities:
-        """Return the probabilities [texts, classes]."""
+        """Return the probabilities [texts, classes], calibrated if the run was."""
         if not texts:
             return np.empty((0, len(self.spec.label_names)), dtype=np.float32)
-        logits = self.logits(self.sequences(texts), progress)
-        answers: Probabilities = probabilities(torch.from_numpy(logits), self.spec.head).numpy()
-        return answers
+        return self.probabilities_of(self.logits(self.sequences(texts), progress))
+
+    def probabilities_of(self, logits: Logits) -> Probabilities:
+        """Turn raw logits [texts, units] into probabilities [texts, classes], by temperature."""
+        return probabilities_of(logits, self.spec)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Return an answer for every text."""
@@ -122,17 +123,25 @@ class Predictor:
 
     def answer(self, row: Probabilities) -> Prediction:
         """Turn the probabilities [classes] of one text into an answer."""
-        names = self.spec.label_names
-        by_name = {name: float(value) for name, value in zip(names, row, strict=True)}
-        if not self.spec.head.multi_label:
-            best = int(row.argmax())
-            return Prediction(names[best], float(row[best]), by_name)
-        chosen = [name for name, value in by_name.items() if value >= 0.5]
-        sure = min((by_name[name] for name in chosen), default=1.0 - float(row.max()))
-        return Prediction(chosen, sure, by_name)
+        return answer(row, self.spec)
+
+    def with_temperature(self, temperature: float) -> Predictor:
+        """Return the same with probabilities by another temperature."""
+        return replace(self, spec=replace(self.spec, temperature=temperature))
+
+    def with_decision(self, decision: Decision) -> Predictor:
+        """Return the same with another rule."""
+        return replace(self, spec=replace(self.spec, decision=decision))
+
+    def with_min_confidence(self, min_confidence: float | None) -> Predictor:
+        """Return the same, unsure below another confidence; None leaves it as it is."""
+        if min_confidence is None:
+            return self
+        return self.with_decision(replace(self.spec.decision, min_confidence=min_confidence))
 
 
-def _trained_with(path: Path) -> ComputeConfig:
+def trained_with(path: Path) -> ComputeConfig:
+    """Return the arithmetic of a run's training; for an adapter folder alone the default."""
     config = RunFolder(path).config
     return load_recipe(str(config)).config().compute if config.is_file() else ComputeConfig()
 
@@ -152,7 +161,12 @@ def adapter_folder(path: Path) -> Path:
     return run.adapter
 
 
-def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of an adapter folder.
+
+    Raises:
+        ModelError: it is missing or damaged.
+    """
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError) as error:

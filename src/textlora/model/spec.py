@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from textlora.data.cutting import Cut, Side, Truncation, Windows
 from textlora.errors import ModelError
+from textlora.evaluation.decisions import BY_PROBABILITY, Decision
 from textlora.model.backbones import Backbone
 from textlora.model.heads import HeadSpec
 from textlora.run import read_json, write_json
@@ -28,6 +29,8 @@ class ClassifierSpec:
         max_length: tokens a text may have.
         truncation_side: the end at which a long text loses tokens; "head+tail": in the middle.
         strip_html: whether HTML is removed before tokenization.
+        temperature: what the logits are divided by before they become probabilities.
+        decision: how probabilities become answers.
         head_share: for "head+tail", the share of the tokens kept from the start.
         long_texts: whether a long text is truncated or read in windows.
         window_stride: tokens that a window shares with the one before.
@@ -42,6 +45,8 @@ class ClassifierSpec:
     max_length: int
     truncation_side: Side
     strip_html: bool
+    temperature: float = 1.0
+    decision: Decision = BY_PROBABILITY
     # Adapters of before these settings have none of them, and truncate.
     head_share: float = 0.25
     long_texts: Literal["truncate", "windows"] = "truncate"
@@ -100,6 +105,8 @@ class ClassifierSpec:
             values["head"] = HeadSpec(**values["head"])
             for name in ("label_names", "label_values"):
                 values[name] = tuple(values[name])
+            if "decision" in values:  # adapters of earlier versions have none
+                values["decision"] = Decision.from_dict(values["decision"])
             return cls(**values)
         except (KeyError, TypeError) as error:
             raise ModelError(f"{path}: the file is damaged ({error}).", "Restore it.") from None

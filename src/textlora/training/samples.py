@@ -47,9 +47,9 @@ def compare(
     return [
         BeforeAfter(
             text=sample.text,
-            before_label=_shown(first.label),
+            before_label=first.shown,
             before_probability=first.probability,
-            after_label=_shown(second.label),
+            after_label=second.shown,
             after_probability=second.probability,
             expected=sample.expected,
         )
@@ -63,7 +63,3 @@ def _class_name(names: Sequence[str | int], labels: LabelSet) -> str | None:
         if {name.lower(), str(value).lower()} & wanted:
             return name
     return None
-
-
-def _shown(label: str | list[str]) -> str:
-    return label if isinstance(label, str) else ", ".join(label) or "(none)"

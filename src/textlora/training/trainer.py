@@ -65,6 +65,7 @@ class ClassifierTrainer(Trainer):
         train_dataset: rows to train on.
         eval_dataset: rows to validate on; None where nothing is chosen on the way.
         callbacks: as in `transformers.Trainer`.
+        class_weights: as in `classification_loss`, in training and in validation alike.
         optimizer: class and arguments, in place of AdamW.
     """
 
@@ -84,12 +85,14 @@ class ClassifierTrainer(Trainer):
         train_dataset: LabelledSequences,
         eval_dataset: LabelledSequences | None,
         callbacks: list[TrainerCallback],
+        class_weights: Tensor | None = None,
         optimizer: tuple[type[torch.optim.Optimizer], dict[str, Any]] | None = None,
     ) -> None:
         self.head = head
         self.forward = forward
         self.window_pooling = window_pooling
         self.metrics = metrics
+        self.class_weights = class_weights
         # transformers would delete old checkpoints before the new one is sealed.
         self.checkpoint_limit, args.save_total_limit = args.save_total_limit, None
         self._started = time.perf_counter()
@@ -117,7 +120,7 @@ class ClassifierTrainer(Trainer):
         targets = inputs["labels"]
         batch = {name: value for name, value in inputs.items() if name != "labels"}
         logits = self.forward.logits(model, batch)
-        loss = classification_loss(logits, targets, self.head.loss)
+        loss = classification_loss(logits, targets, self.head.loss, self.class_weights)
         value = float(loss.detach())
         if not self.args.fp16:  # its gradient scaler skips a step that overflows, and goes on
             self._require_finite(value)
@@ -146,7 +149,8 @@ class ClassifierTrainer(Trainer):
                 pooling=self.window_pooling,
             )
         logits = torch.from_numpy(scored)
-        loss = float(classification_loss(logits, torch.from_numpy(rows.targets), self.head.loss))
+        targets = torch.from_numpy(rows.targets)
+        loss = float(classification_loss(logits, targets, self.head.loss, self.class_weights))
         self._require_finite(loss)
         values = {
             "loss": loss,

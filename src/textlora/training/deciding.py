@@ -1,0 +1,57 @@
+"""After training, before the test part: how probabilities are scaled, and how they are used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textlora.config import EvaluationConfig
+from textlora.evaluation.calibration import Calibration, calibrate
+from textlora.evaluation.decisions import choose_decision
+from textlora.inference.predictor import Predictor
+from textlora.inference.scoring import Logits
+from textlora.training.trainer import Targets
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A trained classifier with its temperature and its rule.
+
+    Args:
+        predictor: the classifier; its spec holds both.
+        calibration: the temperature and its figures on the validation part; None if not asked for.
+    """
+
+    predictor: Predictor
+    calibration: Calibration | None
+
+    def tested(self, logits: Logits, targets: Targets) -> Calibration | None:
+        """Return the calibration with the figures of the test part, from its raw logits."""
+        return None if self.calibration is None else self.calibration.tested(logits, targets)
+
+
+def decide(
+    predictor: Predictor, logits: Logits, targets: Targets, settings: EvaluationConfig
+) -> Decided:
+    """Fit the temperature, then choose the rule by the calibrated probabilities.
+
+    Args:
+        predictor: the trained classifier.
+        logits: its raw logits of the validation part, [texts, units].
+        targets: the truth of the validation part.
+        settings: what is asked for.
+
+    Raises:
+        ConfigError: the rule does not fit the classes.
+    """
+    calibration = calibrate(logits, targets) if settings.calibrate else None
+    if calibration is not None:
+        predictor = predictor.with_temperature(calibration.temperature)
+    decision = choose_decision(
+        predictor.probabilities_of(logits),
+        targets,
+        predictor.spec.label_names,
+        threshold=settings.threshold,
+        costs=settings.costs,
+        min_confidence=settings.min_confidence,
+    )
+    return Decided(predictor.with_decision(decision), calibration)
