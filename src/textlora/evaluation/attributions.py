@@ -18,7 +18,7 @@ from textlora.evaluation.wording import percent
 
 LEVELS = 5
 # Text stays readable on the fullest background: see the theme's test.
-_FULLEST = 50
+_FULLEST = 45
 _TOP_WORDS = 5
 _UNSEEN_SHOWN = 60
 
@@ -54,7 +54,7 @@ class Explanation:
 
     Args:
         text: the text as the model read it, after the run's own cleaning.
-        label: the answer; several for multi-label data.
+        label: the answer, or "unsure"; several for multi-label data.
         probability: of `target`.
         target: the class that the scores speak for or against.
         words: in the order of the text, without overlap; white space lies between them.
@@ -65,7 +65,8 @@ class Explanation:
         relative_delta: its absolute share of that difference.
         steps: points at which the gradient was taken.
         converged: whether the delta is within the tolerance that was asked for.
-        unseen: parts of the text that the model did not read.
+        unseen: parts of the text that the scores leave out: they were cut off, or stand in
+            another window.
         note: what else a reader must know; empty if nothing.
     """
 
@@ -120,7 +121,7 @@ class Explanation:
         return sorted(on_this_side, key=lambda word: -abs(word.score))[:most]
 
     def pieces(self) -> Iterator[Word | Span | str]:
-        """Go through the text from left to right: words, unseen parts, and what lies between."""
+        """Go through the text in its order: words, unseen parts, and what lies between."""
         marked = sorted([*self.words, *self.unseen], key=lambda piece: piece.start)
         place = 0
         for piece in marked:
@@ -139,10 +140,10 @@ def words_html(explanation: Explanation) -> Markup:
     and are underlined with dashes; stronger is fuller. `words_css` has the rules. The line
     below says the same to those who see no colours.
     """
-    parts = [_piece_html(explanation, piece) for piece in explanation.pieces()]
+    parts = [piece_html(explanation, piece) for piece in explanation.pieces()]
     text = Markup("").join(parts)
     return Markup('<div class="explanation"><p class="words" dir="auto">{}</p>{}</div>').format(
-        text, _strongest_html(explanation)
+        text, strongest_html(explanation)
     )
 
 
@@ -196,7 +197,7 @@ def target_in_words(explanation: Explanation) -> str:
 
 
 def quality_in_words(explanation: Explanation) -> str:
-    """Say how exact the scores are, and what of the text was not read."""
+    """Say how exact the scores are, and what of the text they leave out."""
     share = explanation.relative_delta
     relative = f" ({percent(share)} of the difference)" if math.isfinite(share) else ""
     said = [
@@ -206,7 +207,7 @@ def quality_in_words(explanation: Explanation) -> str:
     ]
     lost = sum(span.end - span.start for span in explanation.unseen)
     if lost:
-        said.append(f"{lost:,} of {len(explanation.text):,} characters were not read.")
+        said.append(f"{lost:,} of {len(explanation.text):,} characters are left out.")
     if explanation.note:
         said.append(explanation.note)
     return " ".join(said)
@@ -217,12 +218,13 @@ def signed(score: float) -> str:
     return f"{score:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _piece_html(explanation: Explanation, piece: Word | Span | str) -> Markup:
+def piece_html(explanation: Explanation, piece: Word | Span | str) -> Markup:
+    """Return one of `Explanation.pieces`: a word is marked by its level."""
     if isinstance(piece, str):
         return _safe(piece)
     if isinstance(piece, Span):
         shown = shortened(explanation.text[piece.start : piece.end])
-        return Markup('<span class="unseen" title="not read">{}</span>').format(_safe(shown))
+        return Markup('<span class="unseen" title="left out">{}</span>').format(_safe(shown))
     level = explanation.level(piece)
     if level == 0:
         return _safe(piece.text)
@@ -237,11 +239,12 @@ def shortened(text: str) -> str:
     if len(text) <= 3 * _UNSEEN_SHOWN:
         return text
     left_out = len(text) - 2 * _UNSEEN_SHOWN
-    middle = f" … [{left_out:,} characters not read] … "
+    middle = f" … [{left_out:,} characters left out] … "
     return text[:_UNSEEN_SHOWN] + middle + text[-_UNSEEN_SHOWN:]
 
 
-def _strongest_html(explanation: Explanation) -> Markup:
+def strongest_html(explanation: Explanation) -> Markup:
+    """Return a line that names the words that count most for and against the target."""
     sides = []
     for start, sign in (("For", 1), ("Against", -1)):
         words = explanation.strongest(sign)

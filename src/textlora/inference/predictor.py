@@ -87,11 +87,14 @@ class Predictor:
         )
         return cls(model, tokenizer, spec, choice.forward)
 
+    def cleaned(self, text: str) -> str:
+        """Return a text as the model reads it: without HTML, if the run strips it."""
+        return strip_html(text) if self.spec.strip_html else text
+
     def sequences(self, texts: Sequence[str]) -> TokenizedTexts:
         """Return the token ids of texts, prepared as in training; a text may be many windows."""
-        if self.spec.strip_html:
-            texts = [strip_html(text) for text in texts]
-        return tokenize(list(texts), self.tokenizer, cut=self.spec.cut, cache_dir=None)
+        cleaned = [self.cleaned(text) for text in texts]
+        return tokenize(cleaned, self.tokenizer, cut=self.spec.cut, cache_dir=None)
 
     def logits(self, sequences: TokenizedTexts, progress: Progress | None = None) -> Logits:
         """Return the raw logits [texts, units], as PEFT gives them; windows are pooled by text."""

@@ -221,12 +221,12 @@ def probabilities(logits: Tensor, head: HeadSpec, temperature: float = 1.0) -> T
     return torch.sigmoid(logits)
 
 
-def log_odds(logits: Tensor, head: HeadSpec, target: int) -> Tensor:
+def log_odds(logits: Tensor, head: HeadSpec, target: int, temperature: float = 1.0) -> Tensor:
     """Return log(p / (1 - p)) [batch] of class number `target`, of logits [batch, units].
 
-    Unlike the probability it does not flatten out where the model is sure.
+    p is that of `probabilities`; unlike p this does not flatten out where the model is sure.
     """
-    logits = logits.float()
+    logits = logits.float() / temperature
     if head.loss == "cross_entropy":
         others = torch.cat([logits[:, :target], logits[:, target + 1 :]], dim=-1)
         return logits[:, target] - others.logsumexp(dim=-1)
