@@ -245,8 +245,22 @@ class ComputeConfig(Section):
 
 
 class EvaluationConfig(Section):
-    """What is made of the probabilities after training, by the validation part alone."""
+    """How the result is judged, and what is made of the probabilities by validation alone."""
 
+    baselines: bool = Field(
+        True,
+        description="Train the majority class, TF-IDF and the frozen encoder with logistic "
+        "regression on the same rows, and say whether LoRA is better.",
+    )
+    full_fine_tuning: bool = Field(
+        False, description="Train all parameters, too, to compare; costs more than LoRA."
+    )
+    full_fine_tuning_learning_rate: float = Field(
+        5e-5, gt=0, description="Peak learning rate of full fine-tuning."
+    )
+    bootstrap_resamples: int = Field(
+        2000, ge=100, description="Draws for the intervals of the verdict."
+    )
     calibrate: bool = Field(
         True, description="Fit a temperature, so that probabilities mean what they say."
     )

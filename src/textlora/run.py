@@ -180,6 +180,39 @@ class RunFolder:
         write_json(self.state_file, {"state": state, "at": now, **more})
 
 
+@dataclass(frozen=True)
+class SeedsFolder:
+    """Paths of a training that is repeated with several seeds.
+
+    Args:
+        path: the folder itself; every run has a folder of its own in it.
+    """
+
+    path: Path
+
+    @property
+    def summary(self) -> Path:
+        return self.path / "seeds.json"
+
+    def run(self, seed: int) -> RunFolder:
+        """Return the folder of one seed's run."""
+        return RunFolder(self.path / f"seed-{seed}")
+
+    def check_free(self) -> None:
+        """Refuse a folder that holds anything but seeds of an earlier start.
+
+        Raises:
+            RunError: the folder is in use by something else.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"{self.path}: this is a file.", "Choose a folder with --out.")
+        if self.path.is_dir() and any(self.path.iterdir()) and not self.summary.is_file():
+            raise RunError(
+                f"{self.path}: the folder has files in it that are not of repeated runs.",
+                "Choose another folder with --out.",
+            )
+
+
 def _empty(folder: Path) -> None:
     for child in folder.iterdir():
         if child.is_dir() and not child.is_symlink():

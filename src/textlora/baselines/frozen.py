@@ -18,7 +18,7 @@ from textlora.model.backbones import Backbone, resize_embeddings
 from textlora.model.choose import choose_forward
 from textlora.model.heads import HeadSpec, PooledClassifier
 
-STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 # What the head sees. The mean over the tokens says more of a text than the [CLS] state, which
 # in most encoders nothing has trained to hold a meaning.
 _STATES = HeadSpec("linear", "mean", "cross_entropy", num_labels=2)

@@ -101,13 +101,18 @@ def _fit(features: Features, targets: IntArray, classes: int, strength: float) -
 
 
 def _regression(features: Features, targets: IntArray, strength: float) -> Any:
+    from scipy.sparse import issparse
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
+    # Ten times faster than lbfgs on sparse words; it knows two classes alone.
+    two = len(np.unique(targets)) == 2
+    solver = "liblinear" if two and issparse(features) else "lbfgs"
+    model = LogisticRegression(C=strength, solver=solver, max_iter=MAX_ITERATIONS)
     with warnings.catch_warnings():
         # A weak penalty may stop at the limit: validation says whether the result is any good.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return LogisticRegression(C=strength, max_iter=MAX_ITERATIONS).fit(features, targets)
+        return model.fit(features, targets)
 
 
 def _of_label(model: Any, features: Features) -> FloatArray:

@@ -9,7 +9,7 @@ from textlora.baselines.logistic import LogisticModel, fit_logistic
 from textlora.baselines.protocol import LabelledTexts
 from textlora.evaluation.scores import FloatArray
 
-STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
 MAX_FEATURES = 100_000
 # Words; and signs one by one, so that no text is left empty. scikit-learn's own pattern drops
 # both signs and words of one letter.
@@ -31,7 +31,7 @@ class TfidfLogisticRegression:
 
     def fit(self, train: LabelledTexts, validation: LabelledTexts) -> None:
         """Learn words and weights; the penalty is chosen on validation."""
-        self._vectorizer, features = _words(train.texts)
+        self._vectorizer, features = fit_words(train.texts)
         self._model = fit_logistic(
             features,
             train.targets,
@@ -52,7 +52,7 @@ class TfidfLogisticRegression:
         return words + int(self._vectorizer.idf_.nbytes) + self._model.size_bytes
 
 
-def _words(texts: Sequence[str]) -> tuple[Any, Any]:
+def fit_words(texts: Sequence[str]) -> tuple[Any, Any]:
     """Return the fitted vectorizer and its features: of words that occur in two texts or more."""
     try:
         return _fitted(texts, min_df=2)

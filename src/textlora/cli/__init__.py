@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from textlora.cli import audit, data, inference, recipes, training
+from textlora.cli import audit, compare, data, explain, inference, recipes, serving, training
 from textlora.errors import TextloraError
 
 app = typer.Typer(
@@ -29,6 +29,9 @@ VERBS = (
     training.train,
     inference.evaluate,
     inference.predict,
+    compare.compare,
+    explain.explain,
+    serving.serve,
     audit.audit,
     audit.curve,
     training.demo,

@@ -10,16 +10,20 @@ from rich.table import Table
 from rich.text import Text
 
 from textlora.evaluation.candidates import Candidate
-from textlora.evaluation.metrics import ClassificationMetrics, Interval
+from textlora.evaluation.metrics import ClassificationMetrics
 from textlora.evaluation.records import BeforeAfter, EpochRecord
+from textlora.evaluation.repetitions import Repetitions
+from textlora.evaluation.side_by_side import SideBySide
 from textlora.evaluation.verdict import Verdict
 from textlora.evaluation.wording import (
+    bounds,
     count,
     decimal,
     duration,
     epoch_number,
     interval,
     percent,
+    points,
     size,
 )
 
@@ -80,13 +84,46 @@ def verdict_table(verdict: Verdict) -> Group:
     return Group(table, sentence, *(Text(note) for note in verdict.notes))
 
 
+def side_by_side_table(compared: SideBySide) -> Group:
+    """Return every run's figures, and below them how each stands to the first."""
+    place = f"{compared.judged_on} texts"
+    if compared.judged_on not in ("test", "validation"):
+        place = f"texts of {compared.judged_on}"
+    title = f"{count(compared.rows)} {place}"
+    table = _table("", "Accuracy", "", "Macro F1", "", "Training", "Size", title=title)
+    for each in compared.candidates:
+        table.add_row(escape(each.name), *candidate_cells(each))
+    words = [compared.sentence(number) for number in range(1, len(compared.candidates))]
+    return Group(table, *(Text(line) for line in [*words, *compared.notes]))
+
+
+def repetitions_table(repeated: Repetitions) -> Group:
+    """Return the figures of every seed with their mean, and below them what follows."""
+    title = (
+        f"{count(repeated.accuracy.count)} seeds on {count(repeated.rows)} {repeated.part} texts"
+    )
+    table = _table("Seed", "Accuracy", "Macro F1", "Training", title=title)
+    for run in repeated.runs:
+        shares = (percent(run[name]) for name in ("accuracy", "macro_f1"))
+        table.add_row(str(run["seed"]), *shares, duration(run["seconds"]))
+    table.add_section()
+    means = (repeated.accuracy, repeated.macro_f1)
+    spreads = (f"{percent(each.mean)} ± {points(each.std or 0, digits=2)}" for each in means)
+    table.add_row("mean", *spreads, style="bold")
+    if repeated.advantage is not None:
+        baseline = repeated.advantage.baseline
+        shares = (percent(share) for share in (baseline.accuracy, baseline.macro_f1))
+        table.add_row(escape(baseline.name), *shares, duration(baseline.seconds or 0))
+    return Group(table, Text(repeated.sentence, style="bold"))
+
+
 def candidate_cells(each: Candidate) -> list[str]:
     """Return accuracy and macro F1, each with its interval, training time and size."""
     return [
         percent(each.accuracy),
-        _bounds(each.accuracy_interval),
+        bounds(each.accuracy_interval),
         percent(each.macro_f1),
-        _bounds(each.macro_f1_interval),
+        bounds(each.macro_f1_interval),
         "–" if each.seconds is None else duration(each.seconds),
         "–" if each.size_bytes is None else size(each.size_bytes),
     ]
@@ -129,10 +166,6 @@ def _overall(metrics: ClassificationMetrics) -> str:
     if metrics.micro_f1 is not None:
         figures.insert(1, f"micro F1 {percent(metrics.micro_f1)}")
     return ", ".join(figures)
-
-
-def _bounds(bounds: Interval) -> str:
-    return f"{100 * bounds.low:.1f} to {100 * bounds.high:.1f}"
 
 
 def _answer(label: str, probability: float, expected: str | None) -> str:

@@ -45,21 +45,23 @@ def size(amount: int) -> str:
 
 def interval(metrics: ClassificationMetrics) -> str:
     """Return the accuracy's interval: "95 % interval 86.1 to 88.2"."""
-    bounds = metrics.accuracy_interval
-    return f"{bounds.level:.0%} interval {100 * bounds.low:.1f} to {100 * bounds.high:.1f}".replace(
-        "%", " %", 1
-    )
+    limits = metrics.accuracy_interval
+    return f"{100 * limits.level:.0f} % interval {bounds(limits)}"
 
 
-def points(difference: float, *, signed: bool = False) -> str:
+def bounds(limits: Interval) -> str:
+    """Return an interval of a share, in percent: "86.1 to 88.2"."""
+    return f"{100 * limits.low:.1f} to {100 * limits.high:.1f}"
+
+
+def points(difference: float, *, signed: bool = False, digits: int = 1) -> str:
     """Return a difference of shares in percentage points: 0.029 is "2.9"."""
-    shown = f"{100 * difference:+.1f}" if signed else f"{100 * difference:.1f}"
-    return shown.replace("-", "−")
+    return f"{100 * difference:{'+' if signed else ''}.{digits}f}".replace("-", "−")
 
 
-def points_interval(bounds: Interval) -> str:
+def points_interval(limits: Interval) -> str:
     """Return a difference's interval in percentage points: "95 % interval −0.4 to 1.2"."""
-    return f"{100 * bounds.level:.0f} % interval {points(bounds.low)} to {points(bounds.high)}"
+    return f"{100 * limits.level:.0f} % interval {points(limits.low)} to {points(limits.high)}"
 
 
 def p_value(value: float | None) -> str:

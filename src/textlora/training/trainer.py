@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainingArgum
 from transformers.trainer_utils import rotate_checkpoints
 
 from textlora.errors import RunError
+from textlora.evaluation.metrics import classification_metrics
 from textlora.inference.windows import Offsets, WindowPooling, score_texts
 from textlora.model.adapters import save_adapter
 from textlora.model.forward import Forward, TokenSequences
@@ -52,11 +53,21 @@ class LabelledSequences(Dataset[dict[str, Any]]):
         return {"input_ids": self.sequences[row], "labels": self.targets[text]}
 
 
+def validation_metrics(label_names: Sequence[str], multi_label: bool) -> Metrics:
+    """Return what computes the metrics that choose a checkpoint, by name."""
+
+    def metrics(targets: Targets, answers: np.ndarray[Any, Any]) -> dict[str, float]:
+        values = classification_metrics(targets, answers, label_names, multi_label=multi_label)
+        return {"accuracy": values.accuracy, "f1": values.macro_f1, "mcc": values.mcc}
+
+    return metrics
+
+
 class ClassifierTrainer(Trainer):
     """Trains a classifier through a `Forward`, and seals its checkpoints.
 
     Args:
-        model: the classifier with its adapter.
+        model: the classifier with its adapter; without one it is trained and saved in full.
         head: its head, which decides on the loss.
         forward: how batches are run.
         window_pooling: how the probabilities of a text's windows become one in an evaluation.
@@ -75,7 +86,7 @@ class ClassifierTrainer(Trainer):
 
     def __init__(
         self,
-        model: PeftModel,
+        model: nn.Module,
         *,
         head: HeadSpec,
         forward: Forward,
@@ -189,7 +200,10 @@ class ClassifierTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
-        save_adapter(self.model, folder)
+        if isinstance(self.model, PeftModel):
+            save_adapter(self.model, folder)
+        else:
+            super()._save(output_dir, state_dict)
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         super()._save_checkpoint(model, trial)

@@ -1,0 +1,130 @@
+"""The same training with several seeds, into runs under one folder."""
+
+from __future__ import annotations
+
+import shutil
+
+from rich.console import Console
+
+from textlora.config import RunConfig
+from textlora.data.loading import Parts, load_parts
+from textlora.errors import ConfigError, RunError, storage_errors
+from textlora.evaluation.candidates import Answers
+from textlora.evaluation.repetitions import Repetition, Repetitions, Rival, repetitions, rival_of
+from textlora.inference.finished import FinishedRun
+from textlora.inference.predictor import Predictor
+from textlora.run import RunFolder, SeedsFolder, write_json
+from textlora.training.job import tokenize_parts, train
+from textlora.training.verdict import judged_part, resampling, train_rivals
+
+
+def train_seeds(
+    config: RunConfig,
+    folder: SeedsFolder,
+    seeds: int,
+    *,
+    console: Console | None = None,
+    overwrite: bool = False,
+) -> Repetitions:
+    """Train with the seeds seed, seed + 1, … and sum the runs up.
+
+    The data and their split stay the same. A seed whose run is finished is not trained again,
+    and an interrupted one goes on, so the same call takes up where it was stopped.
+
+    Args:
+        config: every setting; `training.seed` is the first seed.
+        folder: where the runs go.
+        seeds: how many; 2 or more.
+        console: where progress is shown; None for silence.
+        overwrite: begin anew.
+
+    Raises:
+        TextloraError: anything the user can mend.
+    """
+    console = console or Console(quiet=True)
+    if seeds < 2:
+        raise ConfigError("--seeds: one seed has no spread.", "Give 2 or more, or leave it out.")
+    if config.evaluation.full_fine_tuning:
+        raise ConfigError(
+            "--seeds repeats LoRA alone, not full fine-tuning.",
+            "Leave out --full-fine-tuning (evaluation.full_fine_tuning).",
+        )
+    folder.check_free()
+    if overwrite and folder.path.is_dir():
+        with storage_errors(f"removing the old runs in {folder.path}"):
+            shutil.rmtree(folder.path)
+    numbers = range(config.training.seed, config.training.seed + seeds)
+    parts = load_parts(config.data)
+    write_json(folder.summary, {"state": "running", "seeds": list(numbers)})
+    for seed in numbers:
+        _train_one(_for_seed(config, seed), folder.run(seed), parts, console)
+    summary = _sum_up(config, folder, numbers, parts, console)
+    write_json(folder.summary, {"state": "finished", **summary.to_dict()})
+    return summary
+
+
+def _for_seed(config: RunConfig, seed: int) -> RunConfig:
+    """Return the settings of one seed's run; the baselines are trained once, for all of them."""
+    return config.model_copy(
+        update={
+            "training": config.training.model_copy(update={"seed": seed}),
+            "evaluation": config.evaluation.model_copy(
+                update={"baselines": False, "full_fine_tuning": False}
+            ),
+        }
+    )
+
+
+def _train_one(config: RunConfig, run: RunFolder, parts: Parts, console: Console) -> None:
+    state = run.state().get("state")
+    name = run.path.name
+    if state is not None and run.config.is_file():
+        if run.config.read_text(encoding="utf-8") != config.to_yaml():
+            raise RunError(
+                f"{run.path}: this run has other settings.",
+                "Begin anew with --overwrite, or choose another --out.",
+            )
+        if state == "finished":
+            console.print(f"\n{name}: finished before, not trained again", highlight=False)
+            return
+    console.print(f"\n{name}", style="bold", highlight=False)
+    # A start that was killed before its settings were written has nothing to go on with.
+    resume = state is not None and run.config.is_file()
+    overwrite = state is not None and not resume
+    train(config, run, console=console, resume=resume, overwrite=overwrite, parts=parts)
+
+
+def _sum_up(
+    config: RunConfig, folder: SeedsFolder, seeds: range, parts: Parts, console: Console
+) -> Repetitions:
+    part = judged_part(parts)
+    runs = []
+    for seed in seeds:
+        run = FinishedRun.read(folder.run(seed).path)
+        runs.append(Repetition(seed, run.parts[part].answers, run.seconds))
+    rival = None
+    if config.evaluation.baselines:
+        console.print()
+        rival = _best_baseline(config, folder.run(seeds[0]), parts, console)
+    return repetitions(runs, part, rival, resampling(config.evaluation))
+
+
+def _best_baseline(config: RunConfig, run: RunFolder, parts: Parts, console: Console) -> Rival:
+    """Train the baselines, and return the one that is best on validation."""
+    predictor = Predictor.load(run.path)
+    sequences = tokenize_parts(parts, predictor, train_windows=config.data.train_windows)
+    rivals = train_rivals(predictor, parts, sequences, config=config, console=console)
+    assert parts.validation is not None  # noqa: S101 - there is no training without
+    judged = parts.validation if parts.test is None else parts.test
+    truth = parts.validation.targets
+    best = max(
+        rivals.baselines,
+        key=lambda each: Answers.of(truth, each.validation, each.decision).accuracy,
+    )
+    return rival_of(
+        best.name,
+        Answers.of(judged.targets, best.judged, best.decision),
+        resampling(config.evaluation),
+        seconds=best.seconds,
+        size_bytes=best.size_bytes,
+    )

@@ -1,0 +1,79 @@
+"""Several seeds: mean, spread, and whether the advantage is more than chance."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy import stats
+
+from textlora.evaluation.candidates import Answers
+from textlora.evaluation.console import repetitions_table
+from textlora.evaluation.repetitions import Repetition, Repetitions, repetitions, rival_of
+from textlora.evaluation.verdict_wording import OPTIMISTIC
+
+TRUTH = np.arange(1_000) % 2
+
+
+def answers(wrong: int, shift: int = 0) -> Answers:
+    rows = (np.arange(1_000) + shift) % 1_000 < wrong
+    return Answers(TRUTH, np.where(rows, 1 - TRUTH, TRUTH), 2)
+
+
+def summary(*wrong: int, baseline: int | None = 160, part: str = "test") -> Repetitions:
+    runs = [Repetition(42 + n, answers(each, 7 * n), 60.0 + n) for n, each in enumerate(wrong)]
+    rival = None if baseline is None else rival_of("TF-IDF", answers(baseline), seconds=2.0)
+    return repetitions(runs, part, rival)
+
+
+def test_mean_and_spread() -> None:
+    found = summary(110, 120, 130)
+    assert found.accuracy.mean == pytest.approx(0.88)
+    assert found.accuracy.std == pytest.approx(0.01)
+    assert [run["seed"] for run in found.runs] == [42, 43, 44]
+    assert found.advantage is not None
+    expected = stats.ttest_rel([0.89, 0.88, 0.87], [0.84] * 3)
+    assert found.advantage.over_seeds.p_value == pytest.approx(float(expected.pvalue))
+    assert found.advantage.over_seeds.difference == pytest.approx(0.04)
+    assert found.advantage.over_texts.low < 0.04 < found.advantage.over_texts.high
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ((110, 120, 130), "it is better than TF-IDF by 4.0 points"),
+        ((200, 205, 210), "it is worse than TF-IDF by 4.5 points"),
+        ((110, 160, 200), "it cannot be told apart from TF-IDF: +0.3 points"),
+        # Every seed is better by as much, and still the texts are too few.
+        ((157, 157, 157), "it cannot be told apart from TF-IDF: +0.3 points"),
+    ],
+)
+def test_sure_is_what_neither_seeds_nor_texts_would_turn_round(
+    wrong: tuple[int, ...], words: str
+) -> None:
+    sentence = summary(*wrong).sentence
+    assert words in sentence
+    for part in ("over seeds", "over texts", "average over 3 seeds", "1,000 test texts"):
+        assert part in sentence
+
+
+def test_no_baselines_and_no_test_part() -> None:
+    alone: Any = summary(100, 110, baseline=None, part="validation")
+    assert alone.advantage is None
+    assert alone.sentence.endswith(OPTIMISTIC)
+    assert "standard deviation 0.71" in alone.sentence
+
+
+def test_json_and_table() -> None:
+    found = summary(110, 120)
+    plain = json.loads(json.dumps(found.to_dict()))
+    assert plain["sentence"] == found.sentence
+    assert plain["advantage"]["baseline"]["name"] == "TF-IDF"
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(repetitions_table(found))
+    for words in ("42", "89.0 %", "88.5 % ± 0.71", "TF-IDF", "1 min 00 s"):
+        assert words in captured.get()

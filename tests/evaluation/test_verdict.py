@@ -1,0 +1,151 @@
+"""The verdict: which baseline counts, what follows, and how it is said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from textlora.evaluation.candidates import Answers, CandidateResult, Comparison, compare
+from textlora.evaluation.console import verdict_table
+from textlora.evaluation.decisions import Decision
+from textlora.evaluation.metrics import Interval
+from textlora.evaluation.statistics import McNemar
+from textlora.evaluation.verdict import Truth, Verdict, judge
+from textlora.evaluation.verdict_wording import OPTIMISTIC, verdict_sentence
+
+TRUTH = np.arange(400) % 2
+
+
+def result(
+    name: str, *, wrong: int, wrong_on_validation: int | None = None, seconds: float = 1.0
+) -> CandidateResult:
+    """A classifier that has the first rows wrong."""
+
+    def answers(count: int) -> Any:
+        given = np.where(np.arange(400) < count, 1 - TRUTH, TRUTH)
+        return np.eye(2)[given]
+
+    validation = answers(wrong if wrong_on_validation is None else wrong_on_validation)
+    return CandidateResult(name, validation, answers(wrong), seconds, 1_000)
+
+
+def verdict(lora: int, *baselines: CandidateResult, **more: Any) -> Verdict:
+    part = more.pop("part", "test")
+    tuned = result("LoRA", wrong=lora, seconds=74)
+    return judge(tuned, baselines, Truth(TRUTH, TRUTH, part), **more)
+
+
+def test_the_best_baseline_is_chosen_on_validation() -> None:
+    lucky = result("lucky", wrong=20, wrong_on_validation=90)
+    solid = result("solid", wrong=60, wrong_on_validation=50)
+    found = verdict(40, lucky, solid)
+    assert found.best_baseline == "solid"
+    assert found.comparison.difference == pytest.approx(20 / 400)
+    assert [each.name for each in found.candidates] == ["lucky", "solid", "LoRA"]
+    assert found.candidate("solid").validation_accuracy == pytest.approx(350 / 400)
+    assert "used once" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("lora", "baseline", "outcome", "words"),
+    [
+        (20, 60, "better", "LoRA is better than TF-IDF by 10.0 points on 400 test texts (95 %"),
+        (60, 20, "worse", "LoRA is worse than TF-IDF by 10.0 points on 400 test texts (95 %"),
+        (60, 62, "undecided", "cannot be told apart from TF-IDF on 400 test texts: it is better"),
+        (62, 60, "undecided", "is not better than TF-IDF on 400 test texts: it is worse by 0.5"),
+        (60, 60, "undecided", "is not better than TF-IDF on 400 test texts: it is right equally"),
+    ],
+)
+def test_every_outcome_has_its_sentence(lora: int, baseline: int, outcome: str, words: str) -> None:
+    found = verdict(lora, result("TF-IDF", wrong=baseline, seconds=2))
+    assert found.outcome == outcome
+    assert words in found.sentence
+    assert "1 min 14 s against 2 s" in found.sentence
+    assert ("Use TF-IDF" in found.sentence) == (outcome != "better")
+    assert "McNemar p" in found.sentence
+    assert OPTIMISTIC not in found.sentence
+
+
+def test_the_words_of_a_published_sentence() -> None:
+    tuned = verdict(20, result("TF-IDF + logistic regression", wrong=60, seconds=2.2)).candidate
+    comparison = Comparison(0.029, Interval(0.016, 0.042), McNemar(300, 184, 2e-7, exact=False))
+    names = ("LoRA", "TF-IDF + logistic regression")
+    assert verdict_sentence(*map(tuned, names), comparison, "test", 4_000) == (
+        "LoRA is better than TF-IDF + logistic regression by 2.9 points on 4,000 test texts "
+        "(95 % interval 1.6 to 4.2, McNemar p < 0.001); it took 1 min 14 s against 2 s."
+    )
+
+
+def test_a_slower_baseline_is_not_recommended() -> None:
+    found = verdict(60, result("slow", wrong=60, seconds=500))
+    assert found.outcome == "undecided"
+    assert "Use" not in found.sentence
+
+
+def test_without_a_test_part_the_sentence_says_so() -> None:
+    found = verdict(20, result("TF-IDF", wrong=60), part="validation")
+    assert found.sentence.endswith(OPTIMISTIC)
+    assert "validation texts" in found.sentence
+    assert "used once" not in " ".join(found.notes)
+
+
+def test_full_fine_tuning_is_shown_and_is_no_baseline() -> None:
+    full = result("Full fine-tuning", wrong=10, seconds=300)
+    found = verdict(60, result("TF-IDF", wrong=100), references=(full,))
+    assert found.best_baseline == "TF-IDF"
+    assert found.candidates[-1].name == "Full fine-tuning"
+    assert "LoRA is worse than Full fine-tuning by 12.5 points" in found.notes[-1]
+    assert "against 5 min 00 s" in found.notes[-1]
+
+
+def test_answers_are_by_each_candidates_rule() -> None:
+    certain = result("TF-IDF", wrong=0)
+    never = replace(certain, decision=Decision(thresholds=(1.1,)))
+    found = verdict(20, never)
+    assert found.candidate("TF-IDF").accuracy == 0.5
+
+
+def test_several_labels() -> None:
+    truth = np.stack([TRUTH, 1 - TRUTH, np.ones(400, dtype=int)], axis=1)
+    right = CandidateResult("LoRA", truth * 0.9, truth * 0.9, 9, 9)
+    half = CandidateResult("TF-IDF", truth * [0.9, 0.9, 0.1], truth * [0.9, 0.9, 0.1], 1, 1)
+    found = judge(right, [half], Truth(truth, truth, "test"))
+    assert found.candidate("LoRA").accuracy == 1
+    assert found.candidate("TF-IDF").accuracy == 0
+    assert found.candidate("TF-IDF").macro_f1 == pytest.approx(2 / 3)
+    assert (found.comparison.mcnemar.only_first, found.comparison.mcnemar.only_second) == (400, 0)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 400), st.integers(0, 400), st.sampled_from(["test", "validation"]))
+def test_a_verdict_survives_json(lora: int, baseline: int, part: str) -> None:
+    found = verdict(lora, result("TF-IDF", wrong=baseline), part=part)
+    plain = json.loads(json.dumps(found.to_dict()))
+    assert plain["outcome"] == found.outcome
+    assert Verdict.from_dict(plain) == found
+    low, high = found.comparison.interval.low, found.comparison.interval.high
+    assert low <= found.comparison.difference <= high
+
+
+def test_other_rows_cannot_be_compared() -> None:
+    one = Answers(TRUTH, TRUTH, 2)
+    with pytest.raises(ValueError, match="same rows"):
+        compare(one, Answers(1 - TRUTH, TRUTH, 2))
+
+
+def test_the_table_marks_the_best_baseline() -> None:
+    console = Console(width=140)
+    found = verdict(20, result("Majority [class]", wrong=200), result("TF-IDF", wrong=60))
+    with console.capture() as captured:
+        console.print(verdict_table(found))
+    shown = captured.get()
+    for words in ("Majority [class]", "TF-IDF *", "95.0 %", "1 min 14 s", "1 kB", "85.0 %"):
+        assert words in shown
+    assert found.sentence[:60] in shown
