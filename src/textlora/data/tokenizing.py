@@ -93,6 +93,32 @@ def tokenize(
     return cached
 
 
+class Tokenization:
+    """A tokenizer made ready once, for many calls with few texts; `tokenize` does so in each.
+
+    Args:
+        tokenizer: a fast tokenizer of transformers; it is not changed.
+
+    Raises:
+        ModelError: the tokenizer is not a fast one.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._backend = _own_copy(tokenizer)
+
+    def check(self, cut: Cut) -> None:
+        """Refuse a cut that leaves no room for a text.
+
+        Raises:
+            ConfigError: it does.
+        """
+        cut.check(_special_tokens(self._backend))
+
+    def __call__(self, texts: Sequence[str], cut: Cut) -> TokenizedTexts:
+        """Turn texts into token ids, as `tokenize` does, by a cut that was checked."""
+        return _encode(texts, self._backend, cut)
+
+
 def _own_copy(tokenizer: Any) -> Any:
     """Return the tokenizer's backend, copied, without truncation and padding.
 

@@ -2,7 +2,8 @@
 
 Knows tensors and nothing else: no settings, no PEFT, no file names. The readable
 reference is the Transformers forward; this package computes the same function
-and can be removed together with what binds it (`model/fast_forward.py`, `model/prefix_forward.py`).
+and can be removed together with what binds it (`model/fast_forward.py`, `model/prefix_forward.py`,
+`model/mixed_forward.py`).
 
     packing      sequences without padding
     weights      what the encoder is made of
@@ -17,4 +18,5 @@ and can be removed together with what binds it (`model/fast_forward.py`, `model/
     layer        one transformer layer, forward and backward
     encoder      all layers as one autograd function
     prefix       the frozen layers below the lowest adapter, run once
+    mixed        sequences of several adapters in one batch
 """

@@ -53,7 +53,7 @@ def encode(batch: Batch) -> Tensor:
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in parameters):
         pooled: Tensor = _Encode.apply(batch, *parameters)  # type: ignore[no-untyped-call]
         return pooled
-    return _pool(run_layers(batch, keep_states=False)[0], batch)
+    return pool(run_layers(batch, keep_states=False)[0], batch)
 
 
 def run_layers(
@@ -115,7 +115,7 @@ class _Encode(torch.autograd.Function):
         x, ctx.states = run_layers(batch, keep_states=True)
         ctx.batch = batch
         ctx.hidden_type = x.dtype
-        return _pool(x, batch)
+        return pool(x, batch)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -144,7 +144,8 @@ class _Encode(torch.autograd.Function):
         return None, *(gradients.get(id(tensor)) for tensor in encoder.parameters())
 
 
-def _pool(x: Tensor, batch: Batch) -> Tensor:
+def pool(x: Tensor, batch: Batch) -> Tensor:
+    """Return the pooled states [sequences, hidden] in fp32 of what `run_layers` gave."""
     if batch.pooling == "cls":
         return x.float()
     starts = batch.packed.cu_seqlens

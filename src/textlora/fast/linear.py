@@ -7,7 +7,7 @@ from torch import Tensor
 from textlora.fast.dropout import Masks
 from textlora.fast.kernels import Kernels
 from textlora.fast.lora import LoraState
-from textlora.fast.weights import Linear, Lora
+from textlora.fast.weights import Linear, Lora, LoraSlices, Update
 
 Gradients = dict[int, Tensor]
 """Gradients of trained tensors, by `id`."""
@@ -29,10 +29,14 @@ def linear_forward(
 
 
 def lora_forward(
-    x: Tensor, lora: Lora | None, y: Tensor, masks: Masks | None, kernels: Kernels
+    x: Tensor, lora: Update | None, y: Tensor, masks: Masks | None, kernels: Kernels
 ) -> LoraState | None:
     """Add the update, if there is one, to y [tokens, out_features], in place."""
     if lora is None:
+        return None
+    if isinstance(lora, LoraSlices):
+        for rows, part in lora.parts(len(x)):
+            kernels.updates.forward(x[rows], part, y[rows], None)
         return None
     drop = kernels.elementwise.draw(masks, x, lora.dropout)
     return kernels.updates.forward(x, lora, y, drop)
@@ -57,14 +61,14 @@ def linear_backward(
 
 def lora_backward(
     grad: Tensor,
-    lora: Lora | None,
+    lora: Update | None,
     state: LoraState | None,
     gradients: Gradients,
     grad_x: Tensor | None,
     kernels: Kernels,
 ) -> None:
     """Collect the gradients of A and B, and add the update's share to grad_x in place."""
-    if lora is None or state is None:
+    if not isinstance(lora, Lora) or state is None:
         return
     grad_a, grad_b = kernels.updates.backward(grad, lora, state, grad_x)
     gradients[id(lora.a)], gradients[id(lora.b)] = grad_a, grad_b

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,34 @@ class Lora:
 
 
 @dataclass(frozen=True)
+class LoraSlices:
+    """The updates of several adapters, each for rows of its own; for inference alone.
+
+    Args:
+        loras: one an adapter; None for an adapter that leaves this layer as it is.
+        tokens: the rows [tokens, features] of each adapter.
+        sequences: those of each adapter where there is one row a sequence.
+        rows: how many rows there are with a row a token, filler included.
+    """
+
+    loras: tuple[Lora | None, ...]
+    tokens: tuple[slice, ...]
+    sequences: tuple[slice, ...]
+    rows: int
+    dropout: float = 0.0
+
+    def parts(self, rows: int) -> Iterator[tuple[slice, Lora]]:
+        """Return the updates that there are, with their rows out of `rows`."""
+        spans = self.tokens if rows == self.rows else self.sequences
+        for span, lora in zip(spans, self.loras, strict=True):
+            if lora is not None:
+                yield span, lora
+
+
+Update = Lora | LoraSlices
+
+
+@dataclass(frozen=True)
 class Linear:
     """A frozen linear layer and its update.
 
@@ -37,7 +66,7 @@ class Linear:
     """
 
     product: Product
-    lora: Lora | None = None
+    lora: Update | None = None
 
 
 @dataclass(frozen=True)
@@ -67,9 +96,9 @@ class Layer:
     """
 
     qkv: Product
-    query: Lora | None
-    key: Lora | None
-    value: Lora | None
+    query: Update | None
+    key: Update | None
+    value: Update | None
     output: Linear
     attention_norm: Norm
     up: Linear
@@ -81,7 +110,7 @@ class Layer:
 
     @property
     def loras(self) -> tuple[Lora, ...]:
-        """The updates that there are, in the order of their use."""
+        """The updates that can be trained, in the order of their use."""
         candidates = (
             self.query,
             self.key,
@@ -90,7 +119,7 @@ class Layer:
             self.up.lora,
             self.down.lora,
         )
-        return tuple(lora for lora in candidates if lora is not None)
+        return tuple(lora for lora in candidates if isinstance(lora, Lora))
 
 
 @dataclass(frozen=True)

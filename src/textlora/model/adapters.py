@@ -178,11 +178,11 @@ def export_adapter(model: PeftModel, folder: Path, untrained: UntrainedAdapter) 
     config.save_pretrained(str(folder))
 
 
-def load_adapter(base: BaseClassifier, folder: Path, *, trainable: bool = False) -> PeftModel:
-    """Put a saved adapter, with its head, on a classifier.
+def saved_names(folder: Path) -> set[str]:
+    """Return the names of an adapter's tensors, as PEFT has them.
 
     Raises:
-        ModelError: files are missing, or a head weight is (the model would predict at random).
+        ModelError: a file is missing or damaged.
     """
     weights = folder / SAFETENSORS_WEIGHTS_NAME
     for file in (weights, folder / "adapter_config.json"):
@@ -192,12 +192,41 @@ def load_adapter(base: BaseClassifier, folder: Path, *, trainable: bool = False)
             )
     try:
         with safe_open(weights, framework="pt") as tensors:
-            saved = set(tensors.keys())
+            return set(tensors.keys())
     except SafetensorError as error:
         raise ModelError(
             f"{weights}: the file is damaged ({_first_line(error)}).", "Restore it, or train again."
         ) from None
-    _require_head(base, saved, folder)
+
+
+def leaves_base_alone(base: BaseClassifier, folder: Path) -> bool:
+    """Return whether an adapter has low-rank updates and a head and nothing else.
+
+    False where it brings other values for weights or biases of the base, or takes a part out
+    of them when it is loaded: many adapters can then not share one base.
+
+    Raises:
+        ModelError: a file is missing or damaged.
+    """
+    config = LoraConfig.from_pretrained(str(folder))
+    init = config.init_lora_weights
+    if config.use_dora or (isinstance(init, str) and init != "gaussian"):
+        return False
+    return all(
+        ".lora_A." in name
+        or ".lora_B." in name
+        or is_inside(name.removeprefix(_PREFIX), base.trained_head)
+        for name in saved_names(folder)
+    )
+
+
+def load_adapter(base: BaseClassifier, folder: Path, *, trainable: bool = False) -> PeftModel:
+    """Put a saved adapter, with its head, on a classifier.
+
+    Raises:
+        ModelError: files are missing, or a head weight is (the model would predict at random).
+    """
+    _require_head(base, saved_names(folder), folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         # PEFT would go on with the missing weights as they are before training.

@@ -1,0 +1,148 @@
+"""What goes over the wire: Hugging Face's text-classification task, text-embeddings-inference's
+/predict, and this server's own /classify."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Text = Annotated[str, Field(min_length=1, pattern=r"\S", description="Not blank.")]
+AdapterName = Annotated[
+    str, Field(min_length=1, max_length=64, description="An adapter; unset: the default one.")
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Parameters(_Strict):
+    """Parameters of the text-classification task."""
+
+    top_k: int | None = Field(None, ge=1, description="Only the first so many classes.")
+    function_to_apply: Literal["softmax", "sigmoid", "none"] | None = Field(
+        None, description="Unset: the adapter's own, calibrated; none: raw logits."
+    )
+
+
+class PredictRequest(_Strict):
+    """A request for scores of every class."""
+
+    inputs: Text | list[Text] | list[Annotated[list[Text], Field(min_length=1, max_length=1)]] = (
+        Field(
+            description="One text, or many. A text may be wrapped in a list of one, as "
+            "text-embeddings-inference has it; pairs of texts are refused."
+        )
+    )
+    parameters: Parameters | None = None
+    model: AdapterName | None = None
+    truncate: bool | None = Field(None, description="false: refuse a text that is too long.")
+    truncation_direction: Literal["left", "right", "Left", "Right"] | None = Field(
+        None, description="The end at which a long text loses tokens; unset: as in training."
+    )
+    raw_scores: bool = Field(False, description="Raw logits in place of probabilities.")
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts, unwrapped."""
+        if isinstance(self.inputs, str):
+            return [self.inputs]
+        return [text if isinstance(text, str) else text[0] for text in self.inputs]
+
+
+class Score(BaseModel):
+    """A class and how probable it is, or its logit."""
+
+    label: str
+    score: float
+
+
+class ClassifyRequest(_Strict):
+    """A request for answers."""
+
+    inputs: Text | list[Text] = Field(description="One text, or many.")
+    model: AdapterName | None = None
+
+
+class Answer(BaseModel):
+    """The answer to a text, by the adapter's temperature and decision rule."""
+
+    label: str | list[str] | None = Field(description="null: unsure; multi-label: a list.")
+    unsure: bool = Field(description="Less sure than the rule demands.")
+    probability: float = Field(
+        description="That this answer is right; if unsure, the one withheld."
+    )
+    probabilities: dict[str, float] = Field(description="Of every class.")
+    tokens: int = Field(description="Of the whole text.")
+    truncated: bool = Field(description="Whether the model did not see all of them.")
+
+
+class ClassifyResponse(BaseModel):
+    """Answers in the order of the texts, and the milliseconds that they took."""
+
+    model: str
+    answers: list[Answer]
+    latency_ms: float
+    queue_ms: float
+    inference_ms: float
+
+
+class AdapterInfo(BaseModel):
+    """An adapter that is loaded."""
+
+    name: str
+    default: bool
+    base: str
+    revision: str | None
+    labels: list[str]
+    multi_label: bool
+    max_length: int
+    long_texts: str
+    temperature: float
+    min_confidence: float | None
+    bytes: int | None = Field(description="Of its own tensors; null: a whole model of its own.")
+    path: str = Field(description="How it is computed.")
+
+
+class AdapterList(BaseModel):
+    """The adapters that are loaded, and those in the folder that could be."""
+
+    adapters: list[AdapterInfo]
+    available: list[str]
+
+
+class LimitsInfo(BaseModel):
+    """The limits of this server."""
+
+    max_batch_tokens: int
+    max_queue_tokens: int
+    max_client_batch_size: int
+    payload_limit: int
+    timeout: float
+
+
+class Info(BaseModel):
+    """What this server is."""
+
+    model_id: str
+    model_type: dict[str, dict[str, dict[str, str]]] = Field(
+        description="As text-embeddings-inference has it: the classes of the default adapter."
+    )
+    default: str
+    adapters: list[AdapterInfo]
+    limits: LimitsInfo
+    version: str
+
+
+class ErrorBody(BaseModel):
+    """Why a request was not answered."""
+
+    error: str
+    error_type: str
+
+
+class Health(BaseModel):
+    """Whether the server lives, or is ready."""
+
+    status: Literal["ok"]

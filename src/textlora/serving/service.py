@@ -1,0 +1,203 @@
+"""A request's way: its adapter, tokens, queue, logits, answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from textlora.data.tokenizing import TokenizedTexts
+from textlora.inference.answers import Prediction, Probabilities, answer, probabilities_of
+from textlora.inference.scoring import Logits
+from textlora.inference.windows import pool_logits
+from textlora.serving.adapters import Registry, ServedAdapter, Side
+from textlora.serving.batching import Batcher
+from textlora.serving.logs import LOGGER
+from textlora.serving.metrics import Metrics
+from textlora.serving.refusals import RefusedError, invalid
+from textlora.serving.roster import Roster
+from textlora.serving.settings import ServingSettings
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The logits of a request's texts.
+
+    Args:
+        adapter: what gave them.
+        logits: [texts, units], windows pooled.
+        tokens: of each whole text.
+        truncated: of each text, whether the model did not see all.
+        tokenizing: seconds.
+        queued: seconds.
+        computed: seconds.
+    """
+
+    adapter: ServedAdapter
+    logits: Logits
+    tokens: list[int]
+    truncated: list[bool]
+    tokenizing: float
+    queued: float
+    computed: float
+
+    @property
+    def probabilities(self) -> Probabilities:
+        """[texts, classes], calibrated if the run was."""
+        return probabilities_of(self.logits, self.adapter.spec)
+
+    def predictions(self) -> list[Prediction]:
+        """Return the answers, by the adapter's rule."""
+        return [answer(row, self.adapter.spec) for row in self.probabilities]
+
+
+class Service:
+    """The adapters, the queue, and what turns texts into scores.
+
+    Args:
+        settings: what is served, and how.
+
+    Raises:
+        TextloraError: an adapter that was named cannot be loaded.
+    """
+
+    def __init__(self, settings: ServingSettings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        if settings.threads is not None:
+            torch.set_num_threads(settings.threads)
+        self.registry = Registry(settings.precision, settings.adapters)
+        for name, path in settings.runs:
+            self.registry.add(name, path)
+        self._roster = Roster(settings.roster) if settings.roster else None
+        self._loaded: dict[str, int] = {}
+        self._follow()
+        limits = settings.limits
+        self.batcher = Batcher(limits.max_batch_tokens, limits.max_queue_tokens, self.metrics.batch)
+        # One thread: tokenizers have threads of their own, and the cores are the batches'.
+        self._tokenizing = ThreadPoolExecutor(1, thread_name_prefix="tokenizing")
+        # Apart from it, so that requests do not wait while an adapter is read.
+        self._loading = ThreadPoolExecutor(1, thread_name_prefix="loading")
+
+    async def score(
+        self,
+        texts: Sequence[str],
+        name: str | None,
+        *,
+        refuse_long: bool = False,
+        side: Side | None = None,
+    ) -> Scores:
+        """Return the logits of texts.
+
+        Args:
+            texts: the texts.
+            name: of the adapter; None: the default.
+            refuse_long: whether a text that is too long is refused, not truncated.
+            side: the end at which long texts are truncated; None: as in training.
+
+        Raises:
+            RefusedError: unknown adapter, too many or too long texts, full queue, no answer.
+        """
+        if name is not None:
+            await self.follow()
+        adapter = self.registry.get(name)
+        limit = self.settings.limits.max_client_batch_size
+        if not 1 <= len(texts) <= limit:
+            raise invalid(f"inputs: 1 to {limit} texts, not {len(texts)}.")
+        try:
+            async with asyncio.timeout(self.settings.limits.timeout):
+                return await self._score(adapter, texts, refuse_long, side)
+        except TimeoutError:
+            raise RefusedError(
+                504, "timeout", f"No answer in {self.settings.limits.timeout:g} s.", retry_after=1
+            ) from None
+
+    async def load(self, name: str) -> ServedAdapter:
+        """Load an adapter from the allowed folder, or read it again; see `Registry.load`."""
+        adapter: ServedAdapter = await self._changing(self._load, name)
+        return adapter
+
+    async def remove(self, name: str) -> None:
+        """Let go of an adapter; see `Registry.remove`."""
+        await self._changing(self._remove, name)
+
+    async def follow(self) -> None:
+        """Load and remove what other processes have."""
+        if self._roster is not None and self._roster.changed():
+            await self._changing(self._follow)
+
+    def close(self) -> None:
+        """Answer what waits and end the threads."""
+        self.batcher.close(self.settings.limits.timeout)
+        self._tokenizing.shutdown(cancel_futures=True)
+        self._loading.shutdown(cancel_futures=True)
+
+    async def _changing(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._loading, function, *arguments)
+
+    def _load(self, name: str) -> ServedAdapter:
+        adapter = self.registry.load(name)
+        if self._roster is not None:
+            self._loaded[name] = self._roster.add(name)
+        self.metrics.adapters.set(len(self.registry.adapters))
+        return adapter
+
+    def _remove(self, name: str) -> None:
+        self.registry.remove(name)
+        if self._roster is not None:
+            self._roster.remove(name)
+            self._loaded.pop(name, None)
+        self.metrics.adapters.set(len(self.registry.adapters))
+
+    def _follow(self) -> None:
+        wanted = self._roster.read() if self._roster is not None else {}
+        for name in [name for name in self._loaded if name not in wanted]:
+            del self._loaded[name]
+            self.registry.remove(name)
+        for name, number in wanted.items():
+            if self._loaded.get(name) != number:
+                self._loaded[name] = number
+                try:
+                    self.registry.load(name)
+                except RefusedError as error:  # another process had it, and its files are gone
+                    LOGGER.warning("not loaded", extra={"fields": {"cause": error.problem}})
+        self.metrics.adapters.set(len(self.registry.adapters))
+
+    async def _score(
+        self, adapter: ServedAdapter, texts: Sequence[str], refuse_long: bool, side: Side | None
+    ) -> Scores:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        tokens: TokenizedTexts = await loop.run_in_executor(
+            self._tokenizing, adapter.sequences, texts, side
+        )
+        tokenizing = loop.time() - started
+        if refuse_long and tokens.truncated.any():
+            raise invalid(f"inputs: a text has more than {adapter.spec.max_length} tokens.")
+        scored = await self.batcher.score(adapter.engine, adapter.weights, list(tokens))
+        logits = pool_logits(
+            np.stack(scored.logits),
+            tokens.text_offsets,
+            head=adapter.spec.head,
+            pooling=adapter.spec.window_pooling,
+        )
+        if not np.isfinite(logits).all():
+            raise RefusedError(500, "backend", "The adapter gives no finite numbers.")
+        self.metrics.queue_seconds.observe(scored.queued)
+        self.metrics.texts.inc(len(texts))
+        self.metrics.truncated.inc(int(tokens.truncated.sum()))
+        return Scores(
+            adapter,
+            logits,
+            tokens.full_lengths.tolist(),
+            tokens.truncated.tolist(),
+            tokenizing,
+            scored.queued,
+            scored.computed,
+        )

@@ -1,0 +1,52 @@
+"""What the command line sets, as plain values that a worker process can be handed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is taken at a time; the names are those of text-embeddings-inference.
+
+    Args:
+        max_batch_tokens: token rows of a batch; a longer text goes alone.
+        max_queue_tokens: token rows that may wait; what would exceed them is refused with 429.
+        max_client_batch_size: texts in a request; more are refused with 422.
+        payload_limit: bytes of a request's body; more are refused with 413.
+        timeout: seconds after which an answer that is not there is given up with 504.
+    """
+
+    max_batch_tokens: int = DEFAULT_TOKEN_BUDGET
+    max_queue_tokens: int = 16 * DEFAULT_TOKEN_BUDGET
+    max_client_batch_size: int = 32
+    payload_limit: int = 2_000_000
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True)
+class ServingSettings:
+    """What is served, and how.
+
+    Args:
+        runs: run or adapter folders by name; the first is the one that answers where a
+            request names none.
+        adapters: the folder from which adapters may be loaded at run time; None: none may.
+        limits: how much is taken at a time.
+        precision: of the frozen products; None: as each run was trained.
+        api_key: what requests have to bring; None: nothing.
+        threads: of torch in a process; None: torch's own choice.
+        roster: the folder by which processes tell each other of adapters; None: there is one.
+    """
+
+    runs: tuple[tuple[str, Path], ...]
+    adapters: Path | None = None
+    limits: Limits = Limits()
+    precision: Literal["auto", "fp32", "bf16"] | None = None
+    api_key: str | None = None
+    threads: int | None = None
+    roster: Path | None = None
