@@ -85,6 +85,7 @@ def test_fix(cli: Cli, reviews: Reviews, model: list[str], tmp_path: Path) -> No
     assert done.code == 0, done.err
     assert sorted(path.name for path in out.iterdir()) == ["dropped.csv", "test.csv", "train.csv"]
     assert "Fixed" in done.out
+    assert "textlora train" in done.out
     again = cli(*command, "--out", out, "--json")
     assert again.code == 2
     assert "nothing is overwritten" in again.err

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from textlora.data.tables import RejectedRow, TextTable
 from textlora.inspection import Inspection, inspect_parts, short_lines
 from textlora.inspection.inspecting import describe, inspect_tables
 from textlora.inspection.lengths import measure_lengths
-from textlora.inspection.records import Estimate
+from textlora.inspection.records import KINDS, Estimate
 
 Tables = dict[str, TextTable]
 
@@ -264,3 +266,8 @@ def test_it_is_quick() -> None:
     # Twice to five times what it takes, for a slow machine.
     assert seconds(lambda: found_in(tables, near=False)) < 4
     assert seconds(lambda: found_in(tables)) < 15
+
+
+def test_every_kind_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "inspect.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == list(KINDS)

@@ -88,7 +88,7 @@ def _empty(facts: Facts) -> list[Finding]:
             number,
             f"{rows_of(number)} {have(number)} no text"
             + (" (nothing but markup or invisible characters)." if not rejected else "."),
-            "Remove them.",
+            "Remove such rows; textlora inspect --fix does so in copies of the files.",
             tuple(examples[:EXAMPLES]),
         )
     ]

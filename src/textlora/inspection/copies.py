@@ -37,7 +37,7 @@ def find_copies(
         corpus: the rows.
         plain: every text with its white space collapsed.
         words: every text as words with a space between.
-        near: search near duplicates, which costs about a millisecond a text.
+        near: search near duplicates, which doubles the time.
 
     Returns:
         The groups, with the rows of the last part first.

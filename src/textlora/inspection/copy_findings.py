@@ -44,14 +44,16 @@ def _leaks(facts: Facts, rows: Mapping[int, int], kind: str) -> list[Finding]:
         share = len({rows[row] for row in members}) / len(corpus.rows_of(later))
         seen = "seen in training" if corpus.names[part] == TRAIN else "used for choices already"
         nearly = "nearly the same " if kind == "near_leakage" else ""
+        much = share >= _MUCH_SHARED
         found.append(
             Finding(
                 kind,
-                "error" if share >= _MUCH_SHARED else "warning",
+                "error" if much else "warning",
                 len(members),
                 f"{texts_of(len(members))} of {corpus.names[part]} {_are(len(members))} "
                 f"{nearly}in {corpus.names[later]}, too: {percent(share)} of "
-                f"{corpus.names[later]} was {seen}, so its figures come out too good.",
+                f"{corpus.names[later]} was {seen}, so its figures come out "
+                f"{'' if much else 'a little '}too good.",
                 f"Remove such texts from {corpus.names[part]}; {_FIX}",
                 tuple(_pair(facts, row, rows[row]) for row in members[:EXAMPLES]),
             )

@@ -76,7 +76,7 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
 def print_fix(fix: Fix, written: Mapping[str, Path], folder: Path, console: Console) -> None:
     """Print what was dropped and rewritten, and where the copies are."""
     reasons = Counter(_without_place(row.reason) for row in fix.dropped)
-    respelled = f", {count(fix.respelled_rows)} labels respelled" if fix.respelled_rows else ""
+    respelled = f", {count(fix.respelled_rows)} respelled" if fix.respelled_rows else ""
     console.print()
     console.print(_labelled("Fixed", f"{count(len(fix.dropped))} rows dropped{respelled}"))
     for reason, rows in reasons.most_common():
@@ -84,6 +84,9 @@ def print_fix(fix: Fix, written: Mapping[str, Path], folder: Path, console: Cons
     for part, path in written.items():
         console.print(_labelled("", f"{path}: {count(fix.rows[part])} rows"))
     console.print(_labelled("", f"{folder / DROPPED_NAME} says what was dropped and why"))
+    flags = {"train": "", "validation": "--valid ", "test": "--test "}
+    files = [f"{flags[part]}{path}" for part, path in written.items() if part in flags]
+    console.print(_labelled("Next", f"textlora train {' '.join(files)}"))
 
 
 def _without_place(reason: str) -> str:
@@ -170,18 +173,17 @@ def _print_estimate(estimate: Estimate, console: Console) -> None:
     if estimate.gpu_memory_bytes is not None:
         memory.append(f"{size(estimate.gpu_memory_bytes)} on the GPU")
     prepare = (
-        f"{duration(estimate.prepare_seconds)} for the frozen layers, "
+        f"{_span(estimate.prepare_seconds)} for the frozen layers, "
         if estimate.prepare_seconds
         else ""
     )
     console.print(
         _labelled(
             "Estimate",
-            f"about {duration(estimate.seconds)} of training: {prepare}"
-            f"{duration(estimate.epoch_seconds)} an epoch and "
-            f"{duration(estimate.evaluation_seconds)} an evaluation, "
-            f"{estimate.epochs:g} epochs; then {duration(estimate.final_seconds)} for the final "
-            "figures",
+            f"about {_span(estimate.seconds)} of training: {prepare}"
+            f"{_span(estimate.epoch_seconds)} an epoch, {_span(estimate.evaluation_seconds)} an "
+            f"evaluation, {estimate.epochs:g} epochs; then {_span(estimate.final_seconds)} for the "
+            "final figures",
         )
     )
     told = f"memory {' and '.join(memory)}, " if memory else ""
@@ -193,3 +195,7 @@ def _print_estimate(estimate: Estimate, console: Console) -> None:
             f"{estimate.path}",
         )
     )
+
+
+def _span(seconds: float) -> str:
+    return duration(seconds) if seconds >= 1 else "1 s"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -37,7 +36,7 @@ class TrialSteps:
     def measure(
         self, items: TokenSequences, targets: np.ndarray[Any, Any], sizes: Sequence[int]
     ) -> float:
-        """Return the seconds for a token row, of the middle step.
+        """Return the seconds for a token row.
 
         Args:
             items: what the steps train on, step after step.
@@ -45,7 +44,7 @@ class TrialSteps:
             sizes: rows of each step; the first two steps are not counted.
         """
         self.model.train()
-        speeds = []
+        times, costs = [], []
         start = 0
         for size in sizes:
             batch = [items[row] for row in range(start, start + size)]
@@ -53,11 +52,11 @@ class TrialSteps:
             self._step(batch, targets[start : start + size])
             if self.device.type == "cuda":
                 torch.cuda.synchronize()
-            cost = self.forward.cost([len(item) for item in batch])
-            speeds.append((time.perf_counter() - began) / cost)
+            times.append(time.perf_counter() - began)
+            costs.append(self.forward.cost([len(item) for item in batch]))
             start += size
         # Kernels are built and weights laid out when they are first used.
-        return statistics.median(speeds[2:] or speeds)
+        return sum(times[2:]) / sum(costs[2:])
 
     def _step(self, items: list[Any], targets: np.ndarray[Any, Any]) -> None:
         batch = {name: one.to(self.device) for name, one in self.forward.collate(items).items()}
