@@ -189,4 +189,4 @@ def cost_matrix(costs: Costs, label_names: Sequence[str]) -> tuple[tuple[float, 
 def right_answers(targets: npt.ArrayLike, answers: IntArray) -> npt.NDArray[np.bool_]:
     """Return which answers are right, bool `[n]`; multi-label: in every label."""
     same = np.asarray(np.asarray(targets) == answers, dtype=np.bool_)
-    return same.all(axis=1) if same.ndim == 2 else same
+    return np.asarray(same.all(axis=1), dtype=np.bool_) if same.ndim == 2 else same
