@@ -8,12 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.reports import FINDINGS, HOSTILE, explanation, verdict
+from textlora.evaluation.calibration import calibrate
+from textlora.evaluation.coverage import DecisionFigures
+from textlora.evaluation.decisions import Decision
+from textlora.evaluation.length_buckets import accuracy_by_length
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
+from textlora.evaluation.mistakes import find_mistakes
 from textlora.evaluation.plots import save_plots
-from textlora.evaluation.records import BeforeAfter, EpochRecord, ErrorExample, PartSummary
+from textlora.evaluation.records import (
+    BeforeAfter,
+    EpochRecord,
+    ErrorExample,
+    LengthLoss,
+    PartSummary,
+)
 from textlora.evaluation.report import ReportData
-
-HOSTILE = "<script>alert('x')</script> \" & $a_{b}$ [bold]\x00\u202e"
 
 
 @pytest.fixture(scope="session")
@@ -59,9 +69,17 @@ def report_data(
 ) -> Callable[..., ReportData]:
     """A function that makes a full report's data for any kind of classes."""
 
-    def make(names: list[str], *, multi_label: bool = False, **changes: object) -> ReportData:
+    def make(
+        names: list[str], *, multi_label: bool = False, test: bool = True, **changes: object
+    ) -> ReportData:
         targets, probabilities = predictions(len(names), multi_label=multi_label)
         figures = classification_metrics(targets, probabilities, names, multi_label=multi_label)
+        logits = 3 * (np.log(probabilities) - np.log1p(-probabilities) * multi_label)
+        calibration = calibrate(logits, targets)
+        if test:
+            calibration = calibration.tested(logits, targets)
+        decision = Decision(min_confidence=0.6)
+        decided = DecisionFigures.of(targets, probabilities, decision)
         folder: Path = tmp_path_factory.mktemp("plots")
         paths = save_plots(
             folder,
@@ -71,12 +89,18 @@ def report_data(
             probabilities=probabilities,
             lengths=[5, 90, 600],
             max_length=512,
+            calibration=calibration.lead,
+            decisions=decided,
         )
+        texts = [f"{HOSTILE} text number {row} " * (1 + row % 40) for row in range(len(targets))]
+        mistakes = find_mistakes(texts, targets, probabilities, names, decision, most=6)
+        mistakes = mistakes.explained([explanation(text, names[1]) for text in mistakes.texts])
         values: dict = {
             "title": f"run {HOSTILE}",
             "created": "2025-11-21T14:05:00+00:00",
             "model": f"model {HOSTILE}",
-            "metrics": {"validation": figures, "test": figures},
+            "metrics": {"validation": figures} | ({"test": figures} if test else {}),
+            "verdict": verdict(targets, probabilities, "test" if test else "validation"),
             "recipe": f"recipe {HOSTILE}",
             "published": {"accuracy": 0.8713, "rows": 1000, "source": HOSTILE, HOSTILE: 1.5},
             "trainable_parameters": 628_994,
@@ -86,7 +110,22 @@ def report_data(
                 BeforeAfter(HOSTILE, names[0], 0.51, names[1], 0.97, names[1]),
                 BeforeAfter("no label known", names[0], 0.5, HOSTILE, 0.6),
             ],
-            "errors": [ErrorExample(f"{HOSTILE} " * 40, names[0], names[1], 0.987)],
+            "calibration": calibration,
+            "decision": decision,
+            "decision_figures": decided,
+            "length_buckets": accuracy_by_length(
+                np.arange(len(targets)) * 11,
+                targets,
+                decision.labels(probabilities, multi_label),
+                max_length=512,
+            ),
+            "errors": [
+                *mistakes.certain,
+                ErrorExample(f"{HOSTILE} " * 40, names[0], names[1], 0.987),
+            ],
+            "worst_errors": mistakes.worst,
+            "findings": FINDINGS,
+            "length_losses": [LengthLoss(256, 90, 0.3, 0.12), LengthLoss(512, 30, 0.1, 0.03)],
             "parts": [PartSummary("training", 100, {names[0]: 60, HOSTILE: 40}, 3)],
             "max_length": 512,
             "truncated_share": 1 / 3,

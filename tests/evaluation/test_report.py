@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from support.reports import explanation
 from textlora.evaluation.metrics import ClassificationMetrics
 from textlora.evaluation.report import ReportData, render_report
+from textlora.evaluation.statistics import McNemar
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -123,7 +126,10 @@ def test_result_comes_first(report_data: Callable[..., ReportData]) -> None:
     ) in words
     assert "628,994 of 67,584,004 parameters (0.93 %)" in words
     order = " ".join(re.findall(r'<section id="(\w+)"', page))
-    assert order == "result figures training sentences confusions errors data settings environment"
+    assert order == (
+        "result figures training confidence lengths sentences confusions errors data settings "
+        "environment"
+    )
 
 
 def test_both_themes_and_phones(page: str) -> None:
@@ -132,10 +138,63 @@ def test_both_themes_and_phones(page: str) -> None:
     assert "overflow-x:auto" in page
 
 
-def test_validation_leads_where_there_is_no_test_part(
-    report_data: Callable[..., ReportData], metrics: ClassificationMetrics
+@pytest.mark.parametrize("outcome", ["better", "undecided", "worse"])
+def test_the_verdict_comes_first(report_data: Callable[..., ReportData], outcome: str) -> None:
+    data = report_data(["negative", "positive"])
+    verdict = data.verdict
+    assert verdict is not None
+    p_value = 0.5 if outcome == "undecided" else 0.001
+    comparison = replace(
+        verdict.comparison,
+        difference=-0.1 if outcome == "worse" else 0.1,
+        mcnemar=McNemar(31, 12, p_value, exact=True),
+    )
+    data = replace(data, verdict=replace(verdict, comparison=comparison))
+    words = " ".join("".join(outline(render_report(data)).text).split())
+    places = [
+        words.index(found)
+        for found in (
+            {"better": "Better than", "worse": "Worse than", "undecided": "No clear"}[outcome],
+            verdict.sentence,
+            "of 60 test reviews right",
+            "31 texts are answered right by LoRA alone, 12 by",
+            "What the figures mean",
+        )
+    ]
+    assert places == sorted(places)
+    assert verdict.best_baseline + " best baseline" in words
+    assert "Counts words" in words
+
+
+def test_findings_errors_and_lengths_are_shown(report_data: Callable[..., ReportData]) -> None:
+    data = report_data(["a", "b", "c"])
+    words = " ".join("".join(outline(render_report(data)).text).split())
+    assert data.findings is not None
+    for finding in data.findings:
+        assert f"{finding.severity} {finding.message.split('.')[0]}" in words
+    assert "reviews.csv line 12, also in test.csv line 3" in words
+    assert "The surest wrong answers" in words
+    assert "label was held least probable" in words
+    assert "Against a:" in words or "Against b:" in words
+    assert "512 this run" in words
+    assert "over 512" in words
+    assert "Nothing to mend" in render_report(replace(data, findings=()))
+
+
+def test_a_report_with_twenty_explained_reviews_stays_small(
+    report_data: Callable[..., ReportData],
 ) -> None:
-    data = report_data(["negative", "positive"], metrics={"validation": metrics})
+    data = report_data(["negative", "positive"])
+    text = "word " * 600
+    item = replace(data.errors[0], text=text, explanation=explanation(text, "positive"))
+    page = render_report(replace(data, errors=[item] * 20))
+    assert 200_000 < len(page.encode()) < 2_000_000
+
+
+def test_validation_leads_where_there_is_no_test_part(
+    report_data: Callable[..., ReportData],
+) -> None:
+    data = report_data(["negative", "positive"], test=False)
     assert data.lead_part == "validation"
     assert "60 validation reviews right" in render_report(data)
 

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import numpy as np
 
 from textlora.evaluation import report_view as view
+from textlora.evaluation.coverage import coverage_curve
+from textlora.evaluation.length_buckets import accuracy_by_length
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
-from textlora.evaluation.records import EpochRecord, PartSummary
-
-
-def test_scale_holds_all_marks(metrics: ClassificationMetrics) -> None:
-    scale = view.accuracy_scale(metrics)
-    assert scale.majority is not None
-    assert scale.majority_position is not None
-    assert 0 <= scale.low <= scale.value <= scale.high <= 100
-    assert 0 <= scale.majority_position <= 100
-    assert 0 <= scale.start < metrics.accuracy
-
-
-@pytest.mark.parametrize("right", [0, 1])
-def test_scale_of_all_wrong_and_all_right(right: int) -> None:
-    metrics = classification_metrics([1 - right] * 500, [[0.0, 1.0]] * 500, ["a", "b"])
-    scale = view.accuracy_scale(metrics)
-    assert 0 <= scale.low <= scale.high <= 100
+from textlora.evaluation.records import PartSummary
 
 
 def test_confusions_are_sorted_and_shared() -> None:
@@ -31,6 +17,45 @@ def test_confusions_are_sorted_and_shared() -> None:
     first, second = view.confusions(metrics)
     assert (first.true, first.predicted, first.count, first.share) == ("a", "b", 3, 0.75)
     assert (second.true, second.predicted, second.count) == ("a", "c", 1)
+
+
+def test_pairs_that_are_mixed_up_are_named() -> None:
+    truth = [0] * 5 + [1] * 4 + [2] * 3
+    taken = [0, 1, 1, 1, 2, 1, 1, 1, 0, 2, 2, 2]
+    metrics = classification_metrics(truth, np.eye(3)[taken], list("abc"))
+    first, second = view.mixed_up(metrics)
+    assert first == "a was taken for b in 3 of 5 texts, and b for a in 1 of 4."
+    assert second == "a was taken for c in 1 of 5 texts, and c for a in 0 of 3."
+    two = classification_metrics([0, 1], np.eye(2)[[1, 1]], ["a", "b"])
+    assert view.mixed_up(two) == []
+
+
+def test_recall_and_what_is_missed() -> None:
+    metrics = classification_metrics([0, 0, 0, 1], np.eye(3)[[0, 0, 1, 1]], list("abc"))
+    a, b, c = metrics.per_class
+    assert [view.missed(entry) for entry in (a, b, c)] == [1, 0, 0]
+    interval = view.recall_interval(a)
+    assert interval is not None
+    assert interval.low < 2 / 3 < interval.high
+    assert view.recall_interval(c) is None
+
+
+def test_what_is_kept_of_the_surest_answers() -> None:
+    right = np.array([True] * 3 + [False] * 5)
+    kept = view.kept_answers(coverage_curve(right, np.linspace(0.99, 0.5, 8)))
+    assert [entry.coverage for entry in kept] == [1.0, 0.75, 0.5, 0.25]
+    assert [entry.accuracy for entry in kept] == [3 / 8, 0.5, 0.75, 1.0]
+    equal = view.kept_answers(coverage_curve(right, np.full(8, 0.7)))
+    assert [(entry.coverage, entry.confidence) for entry in equal] == [(1.0, 0.7)]
+
+
+def test_lengths_of_buckets() -> None:
+    buckets = accuracy_by_length([3, 200, 9_000], [0, 0, 0], [0, 0, 0], max_length=2_000)
+    assert [view.tokens_between(bucket) for bucket in buckets] == ["0 to 500", "over 2,000"]
+
+
+def test_percent_signs_stay_with_their_numbers() -> None:
+    assert view.unbroken("12.0 % of 5 small texts, 3 s") == "12.0\u00a0% of 5 small texts, 3\u00a0s"
 
 
 def test_class_names_keep_the_models_order(metrics: ClassificationMetrics) -> None:
@@ -61,16 +86,5 @@ def test_moment() -> None:
 
 def test_what_html_forbids_is_replaced() -> None:
     assert view.printable("a\x00b\ud800c\td") == "a\ufffdb\ufffdc\td"
+    assert view.printable("a\u202eb") == "a\ufffdb"
     assert view.printable(3) == 3
-
-
-def test_plots_are_described(metrics: ClassificationMetrics, history: list[EpochRecord]) -> None:
-    def describe(name: str) -> str:
-        return view.plot_description(name, metrics, "test", history, 512, 0.123)
-
-    assert "83.1 % to 87.2 %" in describe("learning_curves")
-    assert "Epoch 2 was kept" in describe("learning_curves")
-    assert "12.3 % are longer than 512 tokens" in describe("length_histogram")
-    assert "class positive" in describe("roc_and_precision_recall")
-    assert "Of " in describe("confusion_matrix")
-    assert describe("something_new") == "Something new."

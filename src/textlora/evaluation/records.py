@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from textlora.evaluation.attributions import Explanation
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,23 @@ class BeforeAfter:
 
 @dataclass(frozen=True)
 class ErrorExample:
-    """A text that the model gets wrong, and how probable it held its answer."""
+    """A text that the model gets wrong.
+
+    Args:
+        text: the text.
+        true: its label; several joined by commas for multi-label data.
+        predicted: the answer, likewise.
+        probability: how probable the model held its answer.
+        true_probability: how probable it held the label; None: not known.
+        explanation: which words spoke for the answer; None: not asked for.
+    """
 
     text: str
     true: str
     predicted: str
     probability: float
+    true_probability: float | None = None
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True)
@@ -101,3 +115,49 @@ class PartSummary:
     rows: int
     counts: Mapping[str, int] = field(default_factory=dict)
     rejected: int = 0
+
+
+@dataclass(frozen=True)
+class LengthLoss:
+    """What is cut off where texts may have `max_length` tokens.
+
+    Args:
+        max_length: tokens of a text that are kept, special tokens included.
+        rows: texts that are longer.
+        row_share: these as a share of all texts.
+        token_share: tokens cut off as a share of all tokens.
+    """
+
+    max_length: int
+    rows: int
+    row_share: float
+    token_share: float
+
+
+@dataclass(frozen=True)
+class FoundRow:
+    """A row that shows a finding: where it stands, how it begins, what is special about it."""
+
+    place: str
+    text: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class DataFinding:
+    """One thing about the data that a person should know.
+
+    Args:
+        severity: "error" where the figures mean little because of it, "warning" where it is
+            worth mending, "note" where it is good to know.
+        message: what it is, as a sentence.
+        count: rows that it concerns.
+        remedy: what to do about it; empty if nothing.
+        examples: a few of the rows.
+    """
+
+    severity: Literal["error", "warning", "note"]
+    message: str
+    count: int
+    remedy: str = ""
+    examples: tuple[FoundRow, ...] = ()

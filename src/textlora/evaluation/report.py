@@ -7,12 +7,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textlora.evaluation import decision_wording, glossary, report_scales, wording
 from textlora.evaluation import report_view as view
-from textlora.evaluation import wording
+from textlora.evaluation.attributions import words_css
+from textlora.evaluation.calibration import Calibration
+from textlora.evaluation.coverage import DecisionFigures
+from textlora.evaluation.decisions import Decision
+from textlora.evaluation.length_buckets import LengthBucket
 from textlora.evaluation.metrics import ClassificationMetrics
-from textlora.evaluation.records import BeforeAfter, EpochRecord, ErrorExample, PartSummary
+from textlora.evaluation.passages import passage
+from textlora.evaluation.plot_wording import plot_description, truncation_in_words
+from textlora.evaluation.records import (
+    BeforeAfter,
+    DataFinding,
+    EpochRecord,
+    ErrorExample,
+    LengthLoss,
+    PartSummary,
+)
+from textlora.evaluation.report_outline import outline
 from textlora.evaluation.svg import inline_svg, page_rules
 from textlora.evaluation.theme import DARK_MEDIA, FONT_STACK, css_variables
+from textlora.evaluation.verdict import Verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -22,20 +38,28 @@ TEMPLATE = "report.html.j2"
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that the report shows; what is empty is left out of the page.
+    """Everything that the report shows; what is empty or None is left out of the page.
 
     Args:
         title: name of the run.
         created: when, as an ISO string.
         model: name of the pretrained encoder.
         metrics: figures by part, at least one; "test" leads, else "validation".
+        verdict: the tuned classifier beside the baselines; it comes first.
         recipe: name of the recipe that the run started from.
         published: figures that the recipe's source reports, by name.
         trainable_parameters: numbers that the training changed.
         total_parameters: numbers in the whole model.
         history: evaluations during training.
         before_after: sentences, before and after the training.
-        errors: texts that the leading part gets wrong, the surest first.
+        calibration: the temperature, and the probabilities before and after it.
+        decision: how probabilities become answers.
+        decision_figures: what that rule is worth on the leading part, and accuracy by coverage.
+        length_buckets: accuracy by the length of the texts, on the leading part.
+        errors: texts of the leading part that are answered wrong, the surest first.
+        worst_errors: further ones, the least probable label first.
+        findings: what is to be known about the data, the worst first; None: nobody looked.
+        length_losses: what this and other lengths cut off, the shortest first.
         parts: what the parts of the data hold.
         max_length: tokens that are kept of a text.
         truncated_share: share of the training texts that are longer.
@@ -50,13 +74,21 @@ class ReportData:
     created: str
     model: str
     metrics: Mapping[str, ClassificationMetrics]
+    verdict: Verdict | None = None
     recipe: str | None = None
     published: Mapping[str, Any] | None = None
     trainable_parameters: int | None = None
     total_parameters: int | None = None
     history: Sequence[EpochRecord] = ()
     before_after: Sequence[BeforeAfter] = ()
+    calibration: Calibration | None = None
+    decision: Decision | None = None
+    decision_figures: DecisionFigures | None = None
+    length_buckets: Sequence[LengthBucket] = ()
     errors: Sequence[ErrorExample] = ()
+    worst_errors: Sequence[ErrorExample] = ()
+    findings: Sequence[DataFinding] | None = None
+    length_losses: Sequence[LengthLoss] = ()
     parts: Sequence[PartSummary] = ()
     max_length: int | None = None
     truncated_share: float | None = None
@@ -98,11 +130,7 @@ def render_report(data: ReportData) -> str:
             data=data,
             lead=data.lead,
             part=data.lead_part,
-            scale=view.accuracy_scale(data.lead),
-            confusions=view.confusions(data.lead),
-            classes=view.class_names(data.lead, data.parts),
-            published=view.published_figures(data.published or {}),
-            truncation=view.truncation_in_words(data.max_length, data.truncated_share),
+            sections=outline(data),
             plots=_inlined_plots(data),
         )
     )
@@ -111,9 +139,7 @@ def render_report(data: ReportData) -> str:
 def _inlined_plots(data: ReportData) -> dict[str, Any]:
     plots = {}
     for number, (name, svg) in enumerate(data.plots.items(), start=1):
-        description = view.plot_description(
-            name, data.lead, data.lead_part, data.history, data.max_length, data.truncated_share
-        )
+        description = plot_description(name, data)
         plots[name] = {
             "svg": inline_svg(svg, f"plot{number}", description),
             "description": description,
@@ -125,7 +151,7 @@ def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=view.printable,
@@ -137,18 +163,26 @@ def _environment() -> Environment:
         decimal=wording.decimal,
         count=wording.count,
         duration=wording.duration,
+        size=wording.size,
         epoch=wording.epoch_number,
+        bounds=wording.bounds,
         excerpt=view.excerpt,
+        unbroken=view.unbroken,
+        passage=passage,
         moment=view.moment,
     )
     environment.globals.update(
-        answered=wording.answered,
-        headline=wording.headline,
-        interval=wording.interval,
+        view=view,
+        scales=report_scales,
+        wording=wording,
+        rules=decision_wording,
+        glossary=glossary,
+        truncation_in_words=truncation_in_words,
         light=css_variables("light"),
         dark=css_variables("dark"),
         dark_media=DARK_MEDIA,
         font_stack=FONT_STACK,
         plot_rules=page_rules(),
+        word_rules=words_css(),
     )
     return environment

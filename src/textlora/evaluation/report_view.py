@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from textlora.evaluation.metrics import ClassificationMetrics
-from textlora.evaluation.records import EpochRecord, PartSummary
-from textlora.evaluation.wording import count, decimal, epoch_number, percent
+from textlora.evaluation.coverage import CoverageCurve
+from textlora.evaluation.length_buckets import LengthBucket
+from textlora.evaluation.metrics import (
+    ClassificationMetrics,
+    ClassMetrics,
+    Interval,
+    wilson_interval,
+)
+from textlora.evaluation.records import PartSummary
+from textlora.evaluation.wording import count, percent
 
 MOST_CONFUSIONS = 10
+MOST_MIXED_UP = 3
+COVERAGES = (1.0, 0.9, 0.75, 0.5, 0.25)
 WHOLE_TEXT_LIMIT = 420
 EXCERPT = 340
 LONGEST_SHOWN = 5_000
-# tab, newline and carriage return are text; other controls and lone surrogates break a page
+# tab, newline and carriage return are text; other controls and lone surrogates break a page, and
+# a direction override turns around what stands after a text
 _UNPRINTABLE = {
     code: "\N{REPLACEMENT CHARACTER}"
-    for code in (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000))
+    for code in (*range(0x20), *range(0x7F, 0xA0), 0x202D, 0x202E, *range(0xD800, 0xE000))
     if chr(code) not in "\t\n\r"
 }
 _SHARES = {"accuracy", "f1", "macro_f1", "precision", "recall"}
-
-
-@dataclass(frozen=True)
-class AccuracyScale:
-    """The accuracy and its interval on a line; positions in percent of its length.
-
-    Args:
-        start: accuracy at the line's left end; the right end is 1.
-        low: position of the interval's lower bound.
-        high: position of its upper bound.
-        value: position of the accuracy.
-        majority: accuracy of always answering the most frequent class; None if multi-label.
-        majority_position: its position.
-    """
-
-    start: float
-    low: float
-    high: float
-    value: float
-    majority: float | None
-    majority_position: float | None
 
 
 @dataclass(frozen=True)
@@ -57,33 +46,27 @@ class Confusion:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What is left if only the surest answers are used.
+
+    Args:
+        coverage: the share of the texts that are answered.
+        accuracy: the share of these that is right.
+        confidence: the least confidence among them.
+    """
+
+    coverage: float
+    accuracy: float
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Excerpt:
     """A text's beginning, and the whole where that is longer (None if not)."""
 
     beginning: str
     whole: str | None
     characters: int
-
-
-def accuracy_scale(metrics: ClassificationMetrics) -> AccuracyScale:
-    """Lay out the accuracy, its interval and the most frequent class's share on a line."""
-    majority = None
-    if not metrics.multi_label:
-        majority = max(entry.support for entry in metrics.per_class) / metrics.rows
-    lowest = min(metrics.accuracy_interval.low, 1.0 if majority is None else majority)
-    start = max(0.0, math.floor(lowest * 10 - 0.5) / 10)
-
-    def position(share: float) -> float:
-        return round(100 * (share - start) / (1 - start), 2)
-
-    return AccuracyScale(
-        start=start,
-        low=position(metrics.accuracy_interval.low),
-        high=position(metrics.accuracy_interval.high),
-        value=position(metrics.accuracy),
-        majority=majority,
-        majority_position=None if majority is None else position(majority),
-    )
 
 
 def confusions(metrics: ClassificationMetrics) -> list[Confusion]:
@@ -97,6 +80,56 @@ def confusions(metrics: ClassificationMetrics) -> list[Confusion]:
         if number and true != predicted
     ]
     return sorted(found, key=lambda confusion: -confusion.count)[:MOST_CONFUSIONS]
+
+
+def mixed_up(metrics: ClassificationMetrics) -> list[str]:
+    """Say which pairs of classes are most often taken for each other, where there are many."""
+    matrix = metrics.confusion_matrix
+    if matrix is None or len(matrix) < 3:
+        return []
+    pairs = [
+        (matrix[one][other] + matrix[other][one], one, other)
+        for one in range(len(matrix))
+        for other in range(one + 1, len(matrix))
+    ]
+    said = []
+    for total, one, other in sorted(pairs, key=lambda pair: -pair[0])[:MOST_MIXED_UP]:
+        if total:
+            if matrix[one][other] < matrix[other][one]:
+                one, other = other, one
+            more, less = matrix[one][other], matrix[other][one]
+            first, second = metrics.labels[one], metrics.labels[other]
+            said.append(
+                f"{first} was taken for {second} in {count(more)} of {count(sum(matrix[one]))} "
+                f"texts, and {second} for {first} in {count(less)} of {count(sum(matrix[other]))}."
+            )
+    return said
+
+
+def missed(entry: ClassMetrics) -> int:
+    """Return how many texts of a class were not given it."""
+    return entry.support - round(entry.recall * entry.support)
+
+
+def recall_interval(entry: ClassMetrics) -> Interval | None:
+    """Return Wilson's interval of a class's recall; None where it has no texts."""
+    if not entry.support:
+        return None
+    return wilson_interval(entry.support - missed(entry), entry.support)
+
+
+def kept_answers(curve: CoverageCurve) -> list[Kept]:
+    """Return what is left at a few shares of the texts, all of them first."""
+    points = list(zip(curve.coverage, curve.accuracy, curve.confidence, strict=True))
+    reached = (next(point for point in points if point[0] >= least - 1e-9) for least in COVERAGES)
+    return [Kept(*point) for point in dict.fromkeys(reached)]
+
+
+def tokens_between(bucket: LengthBucket) -> str:
+    """Return the lengths of a bucket: "129 to 256", "over 512"."""
+    if bucket.high is None:
+        return f"over {count(max(bucket.low - 1, 0))}"
+    return f"{count(bucket.low)} to {count(bucket.high)}"
 
 
 def class_names(metrics: ClassificationMetrics, parts: Sequence[PartSummary]) -> list[str]:
@@ -117,38 +150,6 @@ def published_figures(published: Mapping[str, Any]) -> list[tuple[str, str]]:
     return shown
 
 
-def plot_description(
-    name: str,
-    metrics: ClassificationMetrics,
-    part: str,
-    history: Sequence[EpochRecord],
-    max_length: int | None,
-    truncated_share: float | None,
-) -> str:
-    """Say in words what a plot shows, for those who do not see it."""
-    if name == "learning_curves" and history:
-        return _history_in_words(history)
-    if name == "confusion_matrix" and metrics.confusion_matrix is not None:
-        return f"Confusion matrix of the {part} part. {_recalls_in_words(metrics)}"
-    if name == "roc_and_precision_recall":
-        area = "" if metrics.roc_auc is None else f" Area under ROC {decimal(metrics.roc_auc)}."
-        return f"ROC and precision-recall curves of {_curves_of(metrics)}, {part} part.{area}"
-    if name == "length_histogram":
-        cut = truncation_in_words(max_length, truncated_share)
-        return f"Histogram of the training texts, by tokens. {cut}".strip()
-    return f"{name.replace('_', ' ').capitalize()}."
-
-
-def truncation_in_words(max_length: int | None, truncated_share: float | None) -> str:
-    """Say how many texts are cut; nothing where that is not known."""
-    if max_length is None or truncated_share is None:
-        return ""
-    return (
-        f"{percent(truncated_share)} are longer than {count(max_length)} tokens; "
-        "the model does not see the rest of these."
-    )
-
-
 def excerpt(text: str) -> Excerpt:
     """Return a text's beginning, cut at a word, and the whole if it is longer."""
     if len(text) <= WHOLE_TEXT_LIMIT:
@@ -167,35 +168,13 @@ def moment(iso: str) -> str:
     return f"{time.day} {time:%B %Y, %H:%M} {time.tzname() or ''}".strip()
 
 
+def unbroken(sentence: str) -> str:
+    """Keep numbers on one line with their percent signs and units."""
+    return re.sub(r"(?<=\d) (?=%|(?:s|min|h|kB|MB|GB)\b)", "\N{NO-BREAK SPACE}", sentence)
+
+
 def printable(value: Any) -> Any:
     """Replace characters that HTML forbids; the template engine calls this on every output."""
     if type(value) is str:
         return value.translate(_UNPRINTABLE)
     return value
-
-
-def _history_in_words(history: Sequence[EpochRecord]) -> str:
-    first, last = history[0], history[-1]
-    kept = next((record for record in history if record.best), None)
-    words = f"Validation accuracy went from {percent(first.accuracy)} to {percent(last.accuracy)}"
-    if first.validation_loss is not None and last.validation_loss is not None:
-        words += f", loss from {decimal(first.validation_loss)} to {decimal(last.validation_loss)}"
-    return f"{words}." + (f" Epoch {epoch_number(kept.epoch)} was kept." if kept else "")
-
-
-def _recalls_in_words(metrics: ClassificationMetrics) -> str:
-    matrix = metrics.confusion_matrix or ()
-    if len(matrix) > 4:
-        return f"{count(metrics.correct)} of {count(metrics.rows)} are on its diagonal."
-    return " ".join(
-        f"Of {count(sum(row))} {name}, {count(row[number])} are right."
-        for number, (name, row) in enumerate(zip(metrics.labels, matrix, strict=True))
-    )
-
-
-def _curves_of(metrics: ClassificationMetrics) -> str:
-    if metrics.multi_label:
-        return "the labels"
-    if len(metrics.labels) == 2:
-        return f"the class {metrics.labels[1]}"
-    return "each class against the rest"

@@ -1,0 +1,65 @@
+"""What the tests of the report share: hostile text, findings, an explanation, a verdict."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from textlora.evaluation.attributions import Explanation, Span, Word
+from textlora.evaluation.candidates import CandidateResult, Resampling
+from textlora.evaluation.records import DataFinding, FoundRow
+from textlora.evaluation.verdict import JudgedPart, Truth, Verdict, judge
+
+HOSTILE = "<script>alert('x')</script> \" & $a_{b}$ [bold]\x00\u202e"
+
+FINDINGS = (
+    DataFinding(
+        "error",
+        f"12 texts of test are in training, too. {HOSTILE}",
+        12,
+        "Remove them from training.",
+        (FoundRow("reviews.csv line 12", HOSTILE, "also in test.csv line 3"), FoundRow("line 9")),
+    ),
+    DataFinding("warning", "The labels pos and Pos look like the same class.", 7),
+    DataFinding("note", "3 texts have fewer than three words.", 3, "Look at them."),
+)
+
+
+def explanation(text: str, target: str) -> Explanation:
+    """Return an explanation with made-up scores, the last words unseen."""
+    found = list(re.finditer(r"\S+", text))
+    words = tuple(
+        Word(match[0], *match.span(), np.sin(number) * 1.5) for number, match in enumerate(found)
+    )
+    unseen = () if len(words) < 20 else (Span(words[-5].start, len(text)),)
+    return Explanation(
+        text=text,
+        label=target,
+        probability=0.9,
+        target=target,
+        words=words[:-5] if unseen else words,
+        baseline_probability=0.5,
+        baseline="[MASK]",
+        delta=0.01,
+        relative_delta=0.004,
+        steps=16,
+        converged=True,
+        unseen=unseen,
+    )
+
+
+def verdict(targets: np.ndarray, probabilities: np.ndarray, part: JudgedPart) -> Verdict:
+    """Return a verdict between these predictions and a baseline that knows half of it."""
+    dull = np.roll(probabilities, 1, axis=-1) * 0.6 + probabilities * 0.4
+    results = {
+        "LoRA": (probabilities, 734.2, 2_600_000),
+        "TF-IDF + logistic regression": (dull, 3.1, 900_000),
+        f"Other {HOSTILE}": (np.roll(probabilities, 1, axis=-1), 0.0, 10),
+    }
+    tuned, *baselines = (
+        CandidateResult(name, values, values, seconds, size)
+        for name, (values, seconds, size) in results.items()
+    )
+    truth = Truth(targets, targets, part)
+    return judge(tuned, baselines, truth, how=Resampling(resamples=100))
