@@ -35,7 +35,7 @@ from textlora.config import BUNDLED_MODEL, ComputeConfig, RunConfig, set_value
 from textlora.data.labels import LabelSet
 from textlora.data.loading import load_labelled
 from textlora.data.splitting import random_subset
-from textlora.evaluation.length_buckets import LengthBucket, accuracy_by_length
+from textlora.evaluation.length_buckets import accuracy_by_length
 from textlora.inference.predictor import Predictor
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder, read_json, write_json
@@ -190,11 +190,11 @@ def difference(first: Sequence[Outcome], other: Sequence[Outcome], longer_than: 
     return values
 
 
-def buckets(outcomes: Sequence[Outcome], max_length: int) -> tuple[LengthBucket, ...]:
-    """Return accuracy by length, every seed's answer counted."""
-    right = [value for one in outcomes for value in one.right]
-    lengths = [value for one in outcomes for value in one.lengths]
-    return accuracy_by_length(lengths, [1] * len(right), right, max_length=max_length)
+def buckets(one: Outcome, max_length: int) -> list[dict[str, Any]]:
+    """Return accuracy by length."""
+    wanted = [1] * len(one.right)
+    found = accuracy_by_length(one.lengths, wanted, one.right, max_length=max_length)
+    return [bucket.to_dict() for bucket in found]
 
 
 def report(seeds: Sequence[int], got: Mapping[str, Sequence[Outcome]], options: Options) -> None:
@@ -225,7 +225,7 @@ def report(seeds: Sequence[int], got: Mapping[str, Sequence[Outcome]], options: 
             "accuracy_of_longer": [one.accuracy(limit) for one in outcomes] if long else None,
             "difference": overall,
             "difference_of_longer": longer,
-            "by_length": [bucket.to_dict() for bucket in buckets(outcomes, limit)],
+            "by_length": [buckets(one, limit) for one in outcomes],
         }
     print()
     print(json.dumps({"seeds": list(seeds), "max_length": limit, "longer": long, "arms": results}))

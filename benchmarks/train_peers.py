@@ -289,11 +289,14 @@ class FastPeer(Peer):
         arguments.load_best_model_at_end = False
         arguments.train_sampling_strategy = "sequential"
         arguments.seed = seed
-        dataset = LabelledSequences([self.sequences[row] for row in rows], self.targets[rows])
+        dataset = LabelledSequences(
+            [self.sequences[row] for row in rows], self.targets[rows], np.arange(len(rows) + 1)
+        )
         return ClassifierTrainer(
             self.model,
             head=self.predictor.spec.head,
             forward=self.predictor.forward,
+            window_pooling=self.predictor.spec.window_pooling,
             metrics=lambda targets, probabilities: {},
             args=arguments,
             train_dataset=dataset,

@@ -78,7 +78,7 @@ def test_windows_in_training_and_evaluation(
     np.testing.assert_allclose(
         loaded.predict_proba(texts), done.results["test"].probabilities, atol=1e-5
     )
-    metrics = evaluate_file(done.folder.path, long_reviews["test"])
+    metrics = evaluate_file(done.folder.path, long_reviews["test"]).metrics
     assert metrics.accuracy == done.results["test"].metrics.accuracy
 
 
