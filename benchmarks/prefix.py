@@ -52,7 +52,7 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
 def fill_caches(model: Path, data: Path, rows: int | None) -> None:
     """Tokenize and compile what is kept between runs, so that the first arm does not pay it."""
     from textlora.data.loading import load_parts
-    from textlora.training.job import build_classifier, tokenize_parts
+    from textlora.training.building import build_classifier, tokenize_parts
 
     config = recipe_config(
         model, data, data={"subset": rows, "subset_eval": rows}, compute={"path": "fast"}

@@ -254,7 +254,7 @@ class FastPeer(Peer):
     def build(self) -> tuple[Any, str]:
         """Return the model with its adapter, and a line on how it is computed."""
         from textlora.data.loading import load_parts
-        from textlora.training.job import build_classifier, tokenize_parts
+        from textlora.training.building import build_classifier, tokenize_parts
 
         self.config = self.job.settings(
             path="fast" if self.job.device == "cpu" else "auto",

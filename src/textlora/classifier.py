@@ -217,6 +217,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "per_device_train_batch_size": self.per_device_train_batch_size,
                 "seed": self.random_state,
             },
+            # Nobody sees the verdict here, and `cross_val_score` fits many times.
+            "evaluation": {"baselines": False, "explained_errors": 0},
         }
         for section, values in assignments.items():
             named[section] = {**named.get(section, {}), **values}

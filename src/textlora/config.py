@@ -261,6 +261,9 @@ class EvaluationConfig(Section):
     bootstrap_resamples: int = Field(
         2000, ge=100, description="Draws for the intervals of the verdict."
     )
+    explained_errors: int = Field(
+        10, ge=0, description="Explain this many of the surest mistakes in the report, by word."
+    )
     calibrate: bool = Field(
         True, description="Fit a temperature, so that probabilities mean what they say."
     )

@@ -44,6 +44,18 @@ class RunFolder:
         return self.path / "metrics.json"
 
     @property
+    def verdict(self) -> Path:
+        return self.path / "verdict.json"
+
+    @property
+    def calibration(self) -> Path:
+        return self.path / "calibration.json"
+
+    @property
+    def inspection(self) -> Path:
+        return self.path / "inspection.json"
+
+    @property
     def history(self) -> Path:
         return self.path / "history.jsonl"
 

@@ -14,7 +14,8 @@ from support.tiny import MAX_POSITIONS, NEGATIVE, OTHER, POSITIVE, Reviews, writ
 from textlora.data.loading import load_parts
 from textlora.run import RunFolder
 from textlora.training.estimate import estimate_training, estimate_with
-from textlora.training.job import build_classifier, tokenize_parts, train
+from textlora.training.building import build_classifier, tokenize_parts
+from textlora.training.job import train
 
 
 @pytest.fixture

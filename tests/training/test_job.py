@@ -26,6 +26,7 @@ from .conftest import adapter_bytes
 Run = Callable[..., Any]
 
 FILES = {
+    *("calibration.json", "inspection.json"),
     *("adapter", "before_after.json", "checkpoints", "config.yaml", "environment.json"),
     *("history.jsonl", "metrics.json", "plots", "predictions.csv", "report.html", "run.json"),
 }

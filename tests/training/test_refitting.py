@@ -29,6 +29,7 @@ def weights(refitter: Any) -> dict[str, Any]:
         {"model.pooling": "mean", "model.loss": "bce"},
         {"lora.layers": "top:1", "compute.prefix_cache": True},
         {"lora.target_modules": ["q", "head"]},
+        {"training.class_weight": {"1": 3.0}},
     ],
     ids=lambda changes: ",".join(map(str, changes.values())) or "defaults",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,16 +28,16 @@ class Mistakes:
     certain: tuple[ErrorExample, ...]
     worst: tuple[ErrorExample, ...] = ()
 
-    @property
-    def texts(self) -> list[str]:
-        """The texts of both, in their order."""
-        return [item.text for item in (*self.certain, *self.worst)]
+    def first(self, number: int) -> list[str]:
+        """Return the first texts: of both kinds equally many, where there are both."""
+        half = number // 2 if self.worst else 0
+        chosen = (*self.certain[: number - half], *self.worst[:half])
+        return [item.text for item in chosen]
 
-    def explained(self, explanations: Sequence[Explanation]) -> Mistakes:
-        """Return the same with an explanation for each of `texts`."""
-        given = iter(explanations)
+    def explained(self, explanations: Mapping[str, Explanation]) -> Mistakes:
+        """Return the same with the explanations that there are, by text."""
         certain, worst = (
-            tuple(replace(item, explanation=next(given)) for item in items)
+            tuple(replace(item, explanation=explanations.get(item.text)) for item in items)
             for items in (self.certain, self.worst)
         )
         return Mistakes(certain, worst)

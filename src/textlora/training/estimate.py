@@ -19,7 +19,8 @@ from textlora.errors import ConfigError
 from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, length_batches, score
 from textlora.inspection.records import Estimate
 from textlora.model.forward import Forward, TokenSequences
-from textlora.training.job import Classifier, build_classifier, tokenize_parts, training_inputs
+from textlora.training.building import Classifier, build_classifier, tokenize_parts
+from textlora.training.job import training_inputs
 from textlora.training.trial import (
     TrialSteps,
     peak_memory,

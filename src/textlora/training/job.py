@@ -5,63 +5,42 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import torch
 from peft import PeftModel
 from rich.console import Console
-from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, TrainerCallback, set_seed
+from transformers import EarlyStoppingCallback, TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
 from textlora.config import RunConfig
-from textlora.data.loading import Part, Parts, load_parts
-from textlora.data.tokenizing import TokenizedTexts, tokenize
+from textlora.data.loading import Parts, load_parts
+from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError, TextloraError, storage_errors
 from textlora.evaluation.metrics import classification_metrics
 from textlora.evaluation.records import EpochRecord
 from textlora.inference.predictor import Predictor
-from textlora.model.adapters import (
-    ParameterCount,
-    UntrainedAdapter,
-    add_adapter,
-    count_parameters,
-    untrained_adapter,
-)
-from textlora.model.backbones import Backbone, resize_embeddings, resolve_max_length
-from textlora.model.choose import choose_forward, choose_prefix
+from textlora.inspection import Inspection, inspect_parts, short_lines
 from textlora.model.forward import Forward, TokenSequences
-from textlora.model.heads import load_base_classifier, resolve_head
-from textlora.model.prefix_forward import PrefixForward
 from textlora.model.spec import ClassifierSpec
 from textlora.paths import cache_dir
 from textlora.run import RunFolder, write_text
 from textlora.training import checkpoints, samples
 from textlora.training.arguments import optimizer_of, training_arguments
+from textlora.training.building import (
+    Classifier,
+    build_classifier,
+    named_parts,
+    tokenize_parts,
+)
+from textlora.training.concluding import conclude
 from textlora.training.prefix import prefix_cache
 from textlora.training.progress import ProgressCallback, record_of
-from textlora.training.results import PartResult, TrainedRun, write_results
+from textlora.training.results import TrainedRun, write_results
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences, Metrics
 
-
-@dataclass(frozen=True)
-class Classifier:
-    """A classifier that is ready to be trained.
-
-    Args:
-        predictor: model, tokenizer and spec; its model is the one that is trained.
-        parameters: how many parameters are trained.
-        untrained: what saving must know of the adapter before training.
-        path_reason: which way the arithmetic goes, and why.
-        prefix: the way of the training where the frozen layers are run once; None: they are
-            run every time.
-    """
-
-    predictor: Predictor
-    parameters: ParameterCount
-    untrained: UntrainedAdapter
-    path_reason: str
-    prefix: PrefixForward | None
+# The search takes seconds for thousands of rows and minutes for millions.
+MOST_ROWS_FOR_NEAR = 50_000
 
 
 def train(
@@ -96,7 +75,8 @@ def train(
         )
     classifier = build_classifier(config, parts)
     sequences = tokenize_parts(parts, classifier.predictor, train_windows=config.data.train_windows)
-    announce(console, parts, classifier, config)
+    announce(console, parts, classifier)
+    inspection = inspect(parts, sequences, classifier.predictor, console)
     chosen = samples.choose(config.data.sample_texts, parts)
     before = classifier.predictor.predict([sample.text for sample in chosen])
     # The folder is touched only now: a mistake in the settings or the data leaves it as it was.
@@ -104,86 +84,25 @@ def train(
         write_text(folder.config, config.to_yaml())
         started = time.perf_counter()
         history = fit(config, classifier, parts, sequences, folder, console)
-        seconds = time.perf_counter() - started
-        after = classifier.predictor.predict([sample.text for sample in chosen])
+        # With what was before a resumption.
+        seconds = max(time.perf_counter() - started, history[-1].seconds)
+        conclusion = conclude(config, classifier.predictor, parts, sequences, seconds, console)
+        after = conclusion.predictor.predict([sample.text for sample in chosen])
         run = TrainedRun(
             folder=folder,
             config=config,
             parameters=classifier.parameters,
             history=history,
-            results=evaluate_parts(classifier.predictor, parts, sequences),
+            conclusion=conclusion,
             before_after=samples.compare(chosen, before, after),
-            predictor=classifier.predictor,
-            seconds=max(seconds, history[-1].seconds),  # with what was before a resumption
+            inspection=inspection,
+            seconds=seconds,
         )
         write_results(run, parts, sequences, classifier.untrained)
     return run
 
 
-def build_classifier(config: RunConfig, parts: Parts) -> Classifier:
-    """Load the encoder, put a fresh head and adapter on it, and fix how texts are prepared."""
-    set_seed(config.training.seed)
-    backbone = Backbone(config.model.name_or_path, config.model.revision).absolute()
-    head = resolve_head(config.model, parts.labels.num_labels, parts.labels.multi_label)
-    tokenizer = backbone.load_tokenizer()
-    max_length = resolve_max_length(config.data.max_length, backbone.load_config(), tokenizer)
-    base = load_base_classifier(backbone, head, list(parts.labels.names))
-    resize_embeddings(getattr(base.model, "encoder", base.model), tokenizer)  # type: ignore[arg-type]
-    model = add_adapter(base, config.lora, backbone)
-    spec = ClassifierSpec(
-        backbone=backbone,
-        head=head,
-        label_names=parts.labels.names,
-        label_values=parts.labels.values,  # type: ignore[arg-type]
-        max_length=max_length,
-        truncation_side=config.data.truncation_side,
-        strip_html=config.data.strip_html,
-        head_share=config.data.head_share,
-        long_texts=config.data.long_texts,
-        window_stride=_window_stride(config.data.window_stride, max_length),
-        window_pooling=config.data.window_pooling,
-        max_windows=config.data.max_windows,
-    )
-    untrained = untrained_adapter(model, base, config.lora)
-    if torch.cuda.is_available():
-        model.to("cuda")
-    choice = choose_forward(model, head, int(tokenizer.pad_token_id), config.compute)
-    prefix = choose_prefix(choice) if config.compute.prefix_cache else None
-    predictor = Predictor(model, tokenizer, spec, choice.forward)
-    return Classifier(predictor, count_parameters(model), untrained, choice.reason, prefix)
-
-
-def tokenize_parts(
-    parts: Parts, predictor: Predictor, *, train_windows: bool = False
-) -> dict[str, TokenizedTexts]:
-    """Return the token sequences of every part that there is, by its name.
-
-    Args:
-        parts: the texts.
-        predictor: prepares the texts to be answered; its spec says how.
-        train_windows: whether the rows to train on are cut as these are; else they are truncated.
-    """
-    tokenizer: PreTrainedTokenizerBase = predictor.tokenizer
-    spec = predictor.spec
-    cuts = {"train": spec.cut if train_windows else spec.truncation}
-    return {
-        name: tokenize(
-            part.table.texts,
-            tokenizer,
-            cut=cuts.get(name, spec.cut),
-            cache_dir=cache_dir() / "tokens",
-        )
-        for name, part in named_parts(parts).items()
-    }
-
-
-def named_parts(parts: Parts) -> dict[str, Part]:
-    """Return the parts that there are, by name, in the order of their use."""
-    named = {"train": parts.train, "validation": parts.validation, "test": parts.test}
-    return {name: part for name, part in named.items() if part is not None}
-
-
-def announce(console: Console, parts: Parts, classifier: Classifier, config: RunConfig) -> None:
+def announce(console: Console, parts: Parts, classifier: Classifier) -> None:
     """Say what is about to be trained, on what."""
     rows = ", ".join(f"{len(part.table):,} {name}" for name, part in named_parts(parts).items())
     console.print(f"Data       {rows}; classes: {', '.join(parts.labels.names)}", markup=False)
@@ -197,6 +116,22 @@ def announce(console: Console, parts: Parts, classifier: Classifier, config: Run
     )
     console.print(f"Trainable  {classifier.parameters} parameters", highlight=False)
     console.print(f"Path       {classifier.path_reason}", markup=False, highlight=False)
+
+
+def inspect(
+    parts: Parts, sequences: Mapping[str, TokenizedTexts], predictor: Predictor, console: Console
+) -> Inspection:
+    """Look at the data, and say what matters in a training."""
+    rows = sum(len(part) for part in named_parts(parts).values())
+    near = rows <= MOST_ROWS_FOR_NEAR
+    inspection = inspect_parts(parts, sequences, max_length=predictor.spec.max_length, near=near)
+    lines = short_lines(inspection)
+    if not near:
+        lines.append(f"Near duplicates were not searched in {rows:,} rows; textlora inspect does.")
+    for number, line in enumerate(lines):
+        label = "Notice" if number == 0 else ""
+        console.print(f"{label:<10} {line}", style="yellow", markup=False, highlight=False)
+    return inspection
 
 
 def fit(
@@ -244,17 +179,6 @@ def fit(
     return _history(trainer)
 
 
-def evaluate_parts(
-    predictor: Predictor, parts: Parts, sequences: dict[str, TokenizedTexts]
-) -> dict[str, PartResult]:
-    """Score validation and test part with the trained model."""
-    return {
-        name: PartResult.of(predictor, part, sequences[name])
-        for name, part in named_parts(parts).items()
-        if name != "train"
-    }
-
-
 @contextmanager
 def training_inputs(
     config: RunConfig,
@@ -274,10 +198,6 @@ def training_inputs(
         console=console,
     ) as states:
         yield classifier.prefix, states
-
-
-def _window_stride(asked: int | None, max_length: int) -> int:
-    return max_length // 4 if asked is None else asked
 
 
 def _epoch_metrics(spec: ClassifierSpec) -> Metrics:

@@ -28,13 +28,9 @@ from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import probabilities
 from textlora.model.prefix_forward import PrefixForward
 from textlora.training.arguments import optimizer_of, training_arguments
-from textlora.training.job import (
-    Classifier,
-    announce,
-    build_classifier,
-    tokenize_parts,
-    training_inputs,
-)
+from textlora.training.building import Classifier, build_classifier, tokenize_parts
+from textlora.training.class_weights import class_weights
+from textlora.training.job import announce, training_inputs
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences
 
 
@@ -126,20 +122,21 @@ class Refitter:
         self.reset()
         model = self.predictor.model
         assert isinstance(model, PeftModel)  # noqa: S101
-        training = self.training.model_copy(update={"seed": seed})
+        spec, training = self.predictor.spec, self.training.model_copy(update={"seed": seed})
         # The Trainer makes its folder, though nothing is written into it.
         with tempfile.TemporaryDirectory() as folder:
             trainer = ClassifierTrainer(
                 model,
-                head=self.predictor.spec.head,
+                head=spec.head,
                 forward=self.forward,
-                window_pooling=self.predictor.spec.window_pooling,
+                window_pooling=spec.window_pooling,
                 metrics=lambda targets, values: {},
                 args=training_arguments(training, Path(folder), choose_best=False),
                 train_dataset=LabelledSequences(texts.sequences, targets, texts.text_offsets),
                 eval_dataset=None,
                 callbacks=list(callbacks),
                 optimizer=optimizer_of(training),
+                class_weights=class_weights(training.class_weight, targets, spec.label_names),
             )
             trainer.remove_callback(PrinterCallback)
             trainer.train()
@@ -186,7 +183,7 @@ def refitting(
     classifier = _with_prefix(build_classifier(config, parts))
     windows = config.data.train_windows or parts.validation is None
     tokens = tokenize_parts(parts, classifier.predictor, train_windows=windows)
-    announce(console, parts, classifier, config)
+    announce(console, parts, classifier)
     with training_inputs(config, classifier, tokens, console) as (forward, inputs):
         refitter = Refitter.of(classifier.predictor, forward, config.training)
         try:

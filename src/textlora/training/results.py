@@ -5,69 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 from peft import PeftModel
 
 from textlora.config import RunConfig
-from textlora.data.loading import Part, Parts
+from textlora.data.loading import Parts
 from textlora.data.tables import write_rejected
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.environment import describe_environment
 from textlora.errors import storage_errors
-from textlora.evaluation.metrics import (
-    ClassificationMetrics,
-    classification_metrics,
-    predicted_labels,
-)
-from textlora.evaluation.plots import save_plots
-from textlora.evaluation.records import BeforeAfter, EpochRecord, ErrorExample, PartSummary
-from textlora.evaluation.report import ReportData, render_report
-from textlora.inference.predictor import Predictor, Probabilities
+from textlora.evaluation.records import BeforeAfter, EpochRecord
+from textlora.inference.predictor import Predictor
+from textlora.inspection import Inspection
 from textlora.model.adapters import ParameterCount, UntrainedAdapter, export_adapter
 from textlora.model.card import model_card
-from textlora.model.heads import probabilities
-from textlora.recipes import load_recipe, recipe_names
 from textlora.run import RunFolder, write_json, write_text
-
-SHOWN_ERRORS = 20
-NO_TEST_PART = (
-    "There is no test part: the best checkpoint was chosen on the very rows that this figure "
-    "is about, so it is optimistic."
-)
-
-
-@dataclass(frozen=True)
-class PartResult:
-    """What the trained model makes of one part.
-
-    Args:
-        part: the rows.
-        probabilities: [rows, classes].
-        metrics: the figures.
-    """
-
-    part: Part
-    probabilities: Probabilities
-    metrics: ClassificationMetrics
-
-    @classmethod
-    def of(cls, predictor: Predictor, part: Part, sequences: TokenizedTexts) -> PartResult:
-        """Score a part."""
-        import torch
-
-        spec = predictor.spec
-        logits = torch.from_numpy(predictor.logits(sequences))
-        values = probabilities(logits, spec.head).numpy()
-        metrics = classification_metrics(
-            part.targets, values, spec.label_names, multi_label=spec.head.multi_label
-        )
-        return cls(part, values, metrics)
+from textlora.training.concluding import Conclusion, PartResult
+from textlora.training.reporting import shown, write_report
 
 
 @dataclass(frozen=True)
@@ -79,9 +36,9 @@ class TrainedRun:
         config: every setting.
         parameters: trainable and total.
         history: the evaluations during training.
-        results: by part, "validation" and, where there is one, "test".
+        conclusion: the tuned classifier, its figures and the verdict.
         before_after: sample texts before and after.
-        predictor: the trained classifier.
+        inspection: what was found in the data.
         seconds: training time, evaluations included.
     """
 
@@ -89,10 +46,20 @@ class TrainedRun:
     config: RunConfig
     parameters: ParameterCount
     history: list[EpochRecord]
-    results: dict[str, PartResult]
+    conclusion: Conclusion
     before_after: list[BeforeAfter]
-    predictor: Predictor
+    inspection: Inspection
     seconds: float
+
+    @property
+    def predictor(self) -> Predictor:
+        """The tuned classifier."""
+        return self.conclusion.predictor
+
+    @property
+    def results(self) -> dict[str, PartResult]:
+        """The figures by part: "validation" and, where there is one, "test"."""
+        return self.conclusion.results
 
     @property
     def lead(self) -> tuple[str, PartResult]:
@@ -123,7 +90,14 @@ def write_results(
     if parts.rejected:
         write_rejected(parts.rejected, folder.rejected)
     write_adapter(run, untrained)
-    _write_report(run, parts, sequences, environment)
+    write_json(folder.inspection, run.inspection.to_dict())
+    for path, record in (
+        (folder.verdict, run.conclusion.verdict),
+        (folder.calibration, run.conclusion.calibration),
+    ):
+        if record is not None:
+            write_json(path, record.to_dict())
+    write_report(run, parts, sequences, environment)
 
 
 def write_adapter(run: TrainedRun, untrained: UntrainedAdapter) -> None:
@@ -146,14 +120,13 @@ def predictions_csv(results: Mapping[str, PartResult], predictor: Predictor) -> 
     header = [f"probability_{name}" for name in names]
     writer.writerow(["part", "text", "true", "predicted", *header])
     for part, result in results.items():
-        predicted = predicted_labels(result.probabilities, predictor.spec.head.multi_label)
         for row, text in enumerate(result.part.table.texts):
             writer.writerow(
                 [
                     part,
                     text,
-                    _shown(result.part.targets[row], names),
-                    _shown(predicted[row], names),
+                    shown(result.part.targets[row], names),
+                    shown(result.predicted[row], names),
                     *(f"{value:.6f}" for value in result.probabilities[row]),
                 ]
             )
@@ -161,8 +134,10 @@ def predictions_csv(results: Mapping[str, PartResult], predictor: Predictor) -> 
 
 
 def _metrics(run: TrainedRun) -> dict[str, Any]:
+    verdict = run.conclusion.verdict
     return {
         "parts": {name: result.metrics.to_dict() for name, result in run.results.items()},
+        "verdict": None if verdict is None else verdict.sentence,
         "training": {
             "seconds": run.seconds,
             "trainable_parameters": run.parameters.trainable,
@@ -170,93 +145,3 @@ def _metrics(run: TrainedRun) -> dict[str, Any]:
             "best_epoch": next((record.epoch for record in run.history if record.best), None),
         },
     }
-
-
-def _write_report(
-    run: TrainedRun,
-    parts: Parts,
-    sequences: Mapping[str, TokenizedTexts],
-    environment: dict[str, Any],
-) -> None:
-    lead_name, lead = run.lead
-    predictor = run.predictor
-    tokens = sequences["train"]
-    max_length = predictor.spec.max_length
-    with storage_errors(f"writing the plots {run.folder.plots}"):
-        plots = save_plots(
-            run.folder.plots,
-            history=run.history,
-            metrics=lead.metrics,
-            targets=lead.part.targets,
-            probabilities=lead.probabilities,
-            lengths=tokens.full_lengths,
-            max_length=max_length,
-        )
-    recipe = run.config.recipe
-    data = ReportData(
-        title=run.folder.path.name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        model=predictor.spec.backbone.name_or_path,
-        metrics={name: result.metrics for name, result in run.results.items()},
-        recipe=recipe,
-        published=load_recipe(recipe).published if recipe in recipe_names() else None,
-        trainable_parameters=run.parameters.trainable,
-        total_parameters=run.parameters.total,
-        history=run.history,
-        before_after=run.before_after,
-        errors=_worst_errors(lead, predictor),
-        parts=_summaries(parts, predictor.spec.label_names),
-        # Of what is read in windows the report must not say that the model does not see it.
-        max_length=max_length if predictor.spec.long_texts == "truncate" else None,
-        truncated_share=float(np.mean(tokens.full_lengths > max_length)),
-        plots={name: path.read_text(encoding="utf-8") for name, path in plots.items()},
-        settings=run.config.to_yaml(),
-        environment=environment,
-        notes=[] if lead_name == "test" else [NO_TEST_PART],
-    )
-    write_text(run.folder.report, render_report(data))
-
-
-def _worst_errors(result: PartResult, predictor: Predictor) -> list[ErrorExample]:
-    if predictor.spec.head.multi_label:
-        return []
-    names = predictor.spec.label_names
-    predicted = predicted_labels(result.probabilities)
-    wrong = np.flatnonzero(predicted != result.part.targets)
-    surest = wrong[np.argsort(-result.probabilities[wrong, predicted[wrong]], kind="stable")]
-    return [
-        ErrorExample(
-            text=result.part.table.texts[row],
-            true=names[int(result.part.targets[row])],
-            predicted=names[int(predicted[row])],
-            probability=float(result.probabilities[row, predicted[row]]),
-        )
-        for row in surest[:SHOWN_ERRORS]
-    ]
-
-
-def _summaries(parts: Parts, names: tuple[str, ...]) -> list[PartSummary]:
-    summaries = []
-    # Parts split off the same source share its bad rows: they are told of once.
-    rejected = Counter(row.source for row in parts.rejected)
-    for name, part in (
-        ("training", parts.train),
-        ("validation", parts.validation),
-        ("test", parts.test),
-    ):
-        if part is None:
-            continue
-        if part.targets.ndim == 2:
-            counts = {n: int(c) for n, c in zip(names, part.targets.sum(axis=0), strict=True)}
-        else:
-            totals = np.bincount(part.targets.astype(np.int64), minlength=len(names))
-            counts = {n: int(c) for n, c in zip(names, totals, strict=True)}
-        bad = rejected.pop(part.table.source, 0)
-        summaries.append(PartSummary(name, len(part.table), counts, bad))
-    return summaries
-
-
-def _shown(target: Any, names: tuple[str, ...]) -> str:
-    if np.ndim(target) == 0:
-        return names[int(target)]
-    return "|".join(name for name, is_set in zip(names, target, strict=True) if is_set)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from textlora.evaluation.console import before_after_table, epochs_table, metrics_table
+from textlora.evaluation.console import (
+    before_after_table,
+    epochs_table,
+    metrics_table,
+    verdict_table,
+)
 from textlora.evaluation.wording import duration, headline
-from textlora.training.results import NO_TEST_PART, TrainedRun
+from textlora.training.reporting import NO_TEST_PART
+from textlora.training.results import TrainedRun
 
 
 def print_run(run: TrainedRun, console: Console) -> None:
@@ -21,8 +27,13 @@ def print_run(run: TrainedRun, console: Console) -> None:
     console.print(metrics_table(lead.metrics, title=f"{part} part"))
     console.print()
     console.print(headline(lead.metrics, part), style="bold", highlight=False)
-    if part != "test":
+    verdict = run.conclusion.verdict
+    if part != "test" and verdict is None:
         console.print(NO_TEST_PART)
+    if verdict is not None:
+        console.print()
+        console.print(verdict_table(verdict))
+        console.print(verdict.sentence, style="bold", highlight=False)
     console.print(f"Trained in {duration(run.seconds)}.", highlight=False)
     # Paths must stay in one piece to be copied.
     console.print(f"Run folder  {run.folder.path}", markup=False, soft_wrap=True)

@@ -14,7 +14,8 @@ from textlora.evaluation.repetitions import Repetition, Repetitions, Rival, repe
 from textlora.inference.finished import FinishedRun
 from textlora.inference.predictor import Predictor
 from textlora.run import RunFolder, SeedsFolder, write_json
-from textlora.training.job import tokenize_parts, train
+from textlora.training.building import tokenize_parts
+from textlora.training.job import train
 from textlora.training.verdict import judged_part, resampling, train_rivals
 
 

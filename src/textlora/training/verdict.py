@@ -18,11 +18,10 @@ from textlora.evaluation.candidates import CandidateResult, Resampling
 from textlora.evaluation.decisions import choose_decision
 from textlora.evaluation.verdict import JudgedPart, Truth, Verdict, judge
 from textlora.evaluation.wording import duration
-from textlora.inference.predictor import Predictor
+from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import progress_bar
 from textlora.paths import cache_dir
 from textlora.training.full_fine_tuning import FullFineTuning, parameter_bytes
-from textlora.training.results import PartResult
 
 TUNED = "LoRA"
 
@@ -44,7 +43,7 @@ def reach_verdict(
     predictor: Predictor,
     parts: Parts,
     sequences: Mapping[str, TokenizedTexts],
-    results: Mapping[str, PartResult],
+    results: Mapping[str, Probabilities],
     *,
     seconds: float,
     config: RunConfig,
@@ -58,7 +57,7 @@ def reach_verdict(
         predictor: the tuned classifier, with its temperature and its rule.
         parts: the data of the run; there is a validation part.
         sequences: token ids, by part.
-        results: its answers, by part.
+        results: its probabilities, by part.
         seconds: its training time.
         config: every setting of the run.
         console: where progress is shown.
@@ -67,10 +66,11 @@ def reach_verdict(
     assert parts.validation is not None  # noqa: S101 - there is no training without
     trained = [each for each in predictor.model.parameters() if each.requires_grad]
     part = judged_part(parts)
+    judged = parts.validation if parts.test is None else parts.test
     tuned = CandidateResult(
         name=TUNED,
-        validation=results["validation"].probabilities,
-        judged=results[part].probabilities,
+        validation=results["validation"],
+        judged=results[part],
         seconds=seconds,
         size_bytes=parameter_bytes(trained),
         decision=predictor.spec.decision,
@@ -78,7 +78,7 @@ def reach_verdict(
     return judge(
         tuned,
         rivals.baselines,
-        Truth(parts.validation.targets, results[part].part.targets, part),
+        Truth(parts.validation.targets, judged.targets, part),
         references=rivals.references,
         how=resampling(config.evaluation),
     )

@@ -1,0 +1,173 @@
+"""From a trained model to what is said of it: temperature, rule, figures, verdict, reasons.
+
+The order is the point: what is chosen is chosen on the validation part, before the test part
+is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from rich.console import Console
+
+from textlora.config import RunConfig
+from textlora.data.loading import Part, Parts
+from textlora.data.tokenizing import TokenizedTexts
+from textlora.errors import MissingExtraError
+from textlora.evaluation.calibration import Calibration
+from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
+from textlora.evaluation.mistakes import Mistakes, find_mistakes
+from textlora.evaluation.verdict import Verdict
+from textlora.inference.explaining import explain_many, require_captum
+from textlora.inference.predictor import Predictor, Probabilities
+from textlora.inference.scoring import Logits, progress_bar
+from textlora.training.deciding import Decided, decide
+from textlora.training.verdict import judged_part, reach_verdict
+
+NO_MISTAKES = Mistakes(())
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """What the trained model makes of one part.
+
+    Args:
+        part: the rows.
+        probabilities: [rows, classes].
+        predicted: answers: class numbers [rows], or 0/1 [rows, classes] for multi-label.
+        metrics: the figures.
+    """
+
+    part: Part
+    probabilities: Probabilities
+    predicted: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    metrics: ClassificationMetrics
+
+    @classmethod
+    def of(cls, predictor: Predictor, part: Part, logits: Logits) -> PartResult:
+        """Turn the raw logits of a part into answers and figures, by temperature and rule."""
+        spec = predictor.spec
+        values = predictor.probabilities_of(logits)
+        metrics = classification_metrics(
+            part.targets,
+            values,
+            spec.label_names,
+            multi_label=spec.head.multi_label,
+            decision=spec.decision,
+        )
+        return cls(part, values, spec.decision.labels(values, spec.head.multi_label), metrics)
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What is made of a trained model.
+
+    Args:
+        predictor: the classifier with its temperature and its rule.
+        results: by part, "validation" and, where there is one, "test".
+        calibration: what the temperature does; None if not asked for.
+        verdict: the classifier beside plain baselines; None if not asked for.
+        mistakes: wrong answers on the leading part, some with what spoke for them.
+    """
+
+    predictor: Predictor
+    results: dict[str, PartResult]
+    calibration: Calibration | None = None
+    verdict: Verdict | None = None
+    mistakes: Mistakes = NO_MISTAKES
+
+
+def conclude(
+    config: RunConfig,
+    predictor: Predictor,
+    parts: Parts,
+    sequences: Mapping[str, TokenizedTexts],
+    seconds: float,
+    console: Console,
+) -> Conclusion:
+    """Choose temperature and rule on validation, then evaluate, judge and explain.
+
+    Args:
+        config: every setting.
+        predictor: the trained classifier.
+        parts: the data.
+        sequences: token ids by part.
+        seconds: how long the training took.
+        console: where progress is shown.
+    """
+    assert parts.validation is not None  # noqa: S101 - there is no training without
+    logits = {"validation": predictor.logits(sequences["validation"])}
+    decided = decide(predictor, logits["validation"], parts.validation.targets, config.evaluation)
+    if parts.test is not None:
+        logits["test"] = decided.predictor.logits(sequences["test"])
+    evaluated = {"validation": parts.validation, "test": parts.test}
+    results = {
+        name: PartResult.of(decided.predictor, part, logits[name])
+        for name, part in evaluated.items()
+        if part is not None
+    }
+    verdict = None
+    if config.evaluation.baselines:
+        verdict = reach_verdict(
+            decided.predictor,
+            parts,
+            sequences,
+            {name: result.probabilities for name, result in results.items()},
+            seconds=seconds,
+            config=config,
+            console=console,
+        )
+    return Conclusion(
+        predictor=decided.predictor,
+        results=results,
+        calibration=_calibration(decided, logits, parts),
+        verdict=verdict,
+        mistakes=explained_mistakes(
+            decided.predictor,
+            results[judged_part(parts)],
+            config.evaluation.explained_errors,
+            console,
+        ),
+    )
+
+
+def explained_mistakes(
+    predictor: Predictor, result: PartResult, number: int, console: Console
+) -> Mistakes:
+    """Return the mistakes to show, and say of some which words spoke for them.
+
+    Args:
+        predictor: the tuned classifier.
+        result: its answers.
+        number: how many to explain; without captum none is.
+        console: where progress is shown.
+    """
+    spec = predictor.spec
+    mistakes = find_mistakes(
+        result.part.table.texts,
+        result.part.targets,
+        result.probabilities,
+        spec.label_names,
+        spec.decision,
+    )
+    texts = mistakes.first(number)
+    if not texts:
+        return mistakes
+    try:
+        require_captum()
+    except MissingExtraError as error:
+        console.print(f"Mistakes   not explained: {error.problem} {error.remedy}", markup=False)
+        return mistakes
+    with progress_bar(console, "explaining the surest mistakes", len(texts)) as progress:
+        found = explain_many(predictor, texts, progress=progress)
+    return mistakes.explained(dict(zip(texts, found, strict=True)))
+
+
+def _calibration(
+    decided: Decided, logits: Mapping[str, Logits], parts: Parts
+) -> Calibration | None:
+    if parts.test is None:
+        return decided.calibration
+    return decided.tested(logits["test"], parts.test.targets)

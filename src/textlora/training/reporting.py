@@ -1,0 +1,153 @@
+"""From a finished training to its report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from textlora.data.loading import Part, Parts
+from textlora.data.tokenizing import TokenizedTexts
+from textlora.errors import storage_errors
+from textlora.evaluation.coverage import DecisionFigures
+from textlora.evaluation.length_buckets import accuracy_by_length
+from textlora.evaluation.plots import save_plots
+from textlora.evaluation.records import (
+    DataFinding,
+    FoundRow,
+    LengthLoss,
+    PartSummary,
+)
+from textlora.evaluation.report import ReportData, render_report
+from textlora.inspection import Finding, Inspection
+from textlora.recipes import load_recipe, recipe_names
+from textlora.run import write_text
+
+if TYPE_CHECKING:
+    from textlora.training.results import TrainedRun
+
+NO_TEST_PART = (
+    "There is no test part: the best checkpoint was chosen on the very rows that this figure "
+    "is about, so it is optimistic."
+)
+
+
+def write_report(
+    run: TrainedRun,
+    parts: Parts,
+    sequences: Mapping[str, TokenizedTexts],
+    environment: dict[str, Any],
+) -> None:
+    """Write the plots and the report.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    name, lead = run.lead
+    spec = run.predictor.spec
+    calibration = run.conclusion.calibration
+    # Read in windows, a text loses nothing.
+    longest = spec.max_length if spec.long_texts == "truncate" else None
+    figures = DecisionFigures.of(lead.part.targets, lead.probabilities, spec.decision)
+    with storage_errors(f"writing the plots {run.folder.plots}"):
+        plots = save_plots(
+            run.folder.plots,
+            history=run.history,
+            metrics=lead.metrics,
+            targets=lead.part.targets,
+            probabilities=lead.probabilities,
+            lengths=sequences["train"].full_lengths,
+            max_length=longest,
+            calibration=None if calibration is None else calibration.lead,
+            decisions=figures,
+        )
+    recipe = run.config.recipe
+    data = ReportData(
+        title=run.folder.path.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        model=spec.backbone.name_or_path,
+        metrics={part: result.metrics for part, result in run.results.items()},
+        verdict=run.conclusion.verdict,
+        recipe=recipe,
+        published=load_recipe(recipe).published if recipe in recipe_names() else None,
+        trainable_parameters=run.parameters.trainable,
+        total_parameters=run.parameters.total,
+        history=run.history,
+        before_after=run.before_after,
+        calibration=calibration,
+        decision=spec.decision,
+        decision_figures=figures,
+        length_buckets=accuracy_by_length(
+            sequences[name].full_lengths,
+            lead.part.targets,
+            lead.predicted,
+            max_length=spec.max_length,
+        ),
+        errors=run.conclusion.mistakes.certain,
+        worst_errors=run.conclusion.mistakes.worst,
+        findings=data_findings(run.inspection),
+        length_losses=length_losses(run.inspection),
+        parts=part_summaries(parts, spec.label_names),
+        max_length=longest,
+        truncated_share=float(np.mean(sequences["train"].full_lengths > spec.max_length)),
+        plots={plot: path.read_text(encoding="utf-8") for plot, path in plots.items()},
+        settings=run.config.to_yaml(),
+        environment=environment,
+        notes=[NO_TEST_PART] if name != "test" and run.conclusion.verdict is None else [],
+    )
+    write_text(run.folder.report, render_report(data))
+
+
+def data_findings(inspection: Inspection) -> list[DataFinding]:
+    """Return what was found in the data as the report takes it."""
+    return [_data_finding(finding) for finding in inspection.findings]
+
+
+def _data_finding(finding: Finding) -> DataFinding:
+    examples = tuple(
+        FoundRow(f"{example.source}, line {example.line}", example.text, example.note)
+        for example in finding.examples
+    )
+    return DataFinding(finding.severity, finding.message, finding.count, finding.remedy, examples)
+
+
+def length_losses(inspection: Inspection) -> list[LengthLoss]:
+    """Return what this and other lengths cut off."""
+    if inspection.lengths is None:
+        return []
+    return [LengthLoss(**vars(loss)) for loss in inspection.lengths.losses]
+
+
+def part_summaries(parts: Parts, names: tuple[str, ...]) -> list[PartSummary]:
+    """Return rows by part and class."""
+    summaries = []
+    # Parts split off the same source share its bad rows: they are told of once.
+    rejected = Counter(row.source for row in parts.rejected)
+    for name, part in (
+        ("training", parts.train),
+        ("validation", parts.validation),
+        ("test", parts.test),
+    ):
+        if part is None:
+            continue
+        bad = rejected.pop(part.table.source, 0)
+        summaries.append(PartSummary(name, len(part.table), _class_counts(part, names), bad))
+    return summaries
+
+
+def _class_counts(part: Part, names: tuple[str, ...]) -> dict[str, int]:
+    if part.targets.ndim == 2:
+        counts = part.targets.sum(axis=0)
+    else:
+        counts = np.bincount(part.targets.astype(np.int64), minlength=len(names))
+    return {name: int(count) for name, count in zip(names, counts, strict=True)}
+
+
+def shown(target: Any, names: tuple[str, ...]) -> str:
+    """Return a class number, or 0/1 for every class, as names."""
+    if np.ndim(target) == 0:
+        return names[int(target)]
+    return "|".join(name for name, is_set in zip(names, target, strict=True) if is_set)
