@@ -81,7 +81,7 @@ def tokenize(
         ConfigError: the cut leaves no room for a text.
         StorageError: the cache cannot be written.
     """
-    backend = _own_copy(tokenizer)
+    backend = own_backend(tokenizer)
     cut.check(_special_tokens(backend))
     if cache_dir is None:
         return _encode(texts, backend, cut)
@@ -104,7 +104,7 @@ class Tokenization:
     """
 
     def __init__(self, tokenizer: Any) -> None:
-        self._backend = _own_copy(tokenizer)
+        self._backend = own_backend(tokenizer)
 
     def check(self, cut: Cut) -> None:
         """Refuse a cut that leaves no room for a text.
@@ -119,7 +119,7 @@ class Tokenization:
         return _encode(texts, self._backend, cut)
 
 
-def _own_copy(tokenizer: Any) -> Any:
+def own_backend(tokenizer: Any) -> Any:
     """Return the tokenizer's backend, copied, without truncation and padding.
 
     Truncation and padding are state of the backend, left there by earlier calls:

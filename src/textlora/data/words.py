@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from textlora.data.tokenizing import _own_copy as own_backend
+from textlora.data.tokenizing import own_backend
 
 # "don't" and "well-made" are one word to a reader, whatever a tokenizer makes of them.
 _COMPOUND = re.compile(r"\w+(?:['’‑-]\w+)+")

@@ -122,7 +122,8 @@ class Explanation:
 
     def pieces(self) -> Iterator[Word | Span | str]:
         """Go through the text in its order: words, unseen parts, and what lies between."""
-        marked = sorted([*self.words, *self.unseen], key=lambda piece: piece.start)
+        marked: list[Word | Span] = [*self.words, *self.unseen]
+        marked.sort(key=lambda piece: piece.start)
         place = 0
         for piece in marked:
             if piece.start > place:

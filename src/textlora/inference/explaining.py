@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from textlora.data.cutting import SpecialTokens
 from textlora.data.words import TokenPlace, token_places, unseen_places, word_places
@@ -270,7 +270,7 @@ def _baseline_token(tokenizer: Any) -> tuple[str, int]:
 
 
 def _integrated_gradients(
-    model: nn.Module,
+    model: Any,
     spec: ClassifierSpec,
     target: int,
     sequences: tuple[list[int], list[int]],
@@ -303,15 +303,13 @@ def _integrated_gradients(
         steps *= 2
 
 
-def _target_log_odds(
-    model: nn.Module, spec: ClassifierSpec, target: int
-) -> Callable[[Tensor], Tensor]:
+def _target_log_odds(model: Any, spec: ClassifierSpec, target: int) -> Callable[[Tensor], Tensor]:
     """Return a function from token ids [batch, length] to the target's log-odds [batch].
 
     The model gets embeddings and not ids: RoBERTa and MPNet tell positions from the ids, so a
     baseline of pad tokens would stand nowhere.
     """
-    embeddings: Any = model.get_input_embeddings()  # type: ignore[operator]
+    embeddings = model.get_input_embeddings()
 
     def run(ids: Tensor) -> Tensor:
         inputs = {"inputs_embeds": embeddings(ids), "attention_mask": torch.ones_like(ids)}
