@@ -219,8 +219,7 @@ class Registry:
                 return self._engines[same[0]]
             if not may_be_new:
                 raise ModelError(
-                    f"{folder}: its base ({key.backbone.name_or_path}, with its tokenizer) is not "
-                    "one that is served.",
+                    f"{folder}: its base, with its tokenizer, is none that is served.",
                     "Name it at the start: textlora serve RUN",
                 )
             base = SharedBase(key.backbone, load_tokenizer(folder), key.precision)
