@@ -17,6 +17,7 @@ from textlora.config import RunConfig
 from textlora.data.loading import Parts, load_parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError, TextloraError, storage_errors
+from textlora.evaluation.decisions import check_rule
 from textlora.evaluation.metrics import classification_metrics
 from textlora.evaluation.records import EpochRecord
 from textlora.inference.predictor import Predictor
@@ -33,6 +34,7 @@ from textlora.training.building import (
     named_parts,
     tokenize_parts,
 )
+from textlora.training.class_weights import class_weights
 from textlora.training.concluding import conclude
 from textlora.training.prefix import prefix_cache
 from textlora.training.progress import ProgressCallback, record_of
@@ -73,6 +75,7 @@ def train(
             "There are no validation rows to choose the best epoch by (data.validation_size is 0).",
             "Set data.validation_size to a share such as 0.1, or give rows with --valid.",
         )
+    check_settings(config, parts)
     classifier = build_classifier(config, parts)
     sequences = tokenize_parts(parts, classifier.predictor, train_windows=config.data.train_windows)
     announce(console, parts, classifier)
@@ -100,6 +103,17 @@ def train(
         )
         write_results(run, parts, sequences, classifier.untrained)
     return run
+
+
+def check_settings(config: RunConfig, parts: Parts) -> None:
+    """Refuse rules and weights that do not fit the classes, before anything is trained.
+
+    Raises:
+        ConfigError: one does not.
+    """
+    labels, settings = parts.labels, config.evaluation
+    check_rule(labels.names, labels.multi_label, settings.threshold, settings.costs)
+    class_weights(config.training.class_weight, parts.train.targets, labels.names)
 
 
 def announce(console: Console, parts: Parts, classifier: Classifier) -> None:
@@ -169,6 +183,9 @@ def fit(
                 sequences["validation"].text_offsets,
             ),
             callbacks=callbacks,
+            class_weights=class_weights(
+                config.training.class_weight, parts.train.targets, predictor.spec.label_names
+            ),
             optimizer=optimizer_of(config.training),
         )
         trainer.remove_callback(PrinterCallback)
