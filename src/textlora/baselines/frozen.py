@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from sklearn.preprocessing import StandardScaler
@@ -60,7 +62,7 @@ class FrozenEncoder:
             self._encoder.to("cuda")
         pad = int(tokenizer.pad_token_id)  # type: ignore[arg-type]
         self._forward = choose_forward(self._encoder, _STATES, pad, compute).forward
-        self._scaler = StandardScaler()
+        self._scaler: Any = StandardScaler()
         self._known: dict[int, tuple[TokenizedTexts, FloatArray]] = {}
 
     def fit(self, train: LabelledTexts, validation: LabelledTexts) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from textlora.evaluation.scores import FloatArray, IntArray, log_loss
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-    Features = npt.NDArray[Any] | csr_matrix
+    Features: TypeAlias = npt.NDArray[Any] | csr_matrix
 
 MAX_ITERATIONS = 1_000
 
@@ -107,7 +107,7 @@ def _regression(features: Features, targets: IntArray, strength: float) -> Any:
 
     # Ten times faster than lbfgs on sparse words; it knows two classes alone.
     two = len(np.unique(targets)) == 2
-    solver = "liblinear" if two and issparse(features) else "lbfgs"
+    solver: Literal["liblinear", "lbfgs"] = "liblinear" if two and issparse(features) else "lbfgs"
     model = LogisticRegression(C=strength, solver=solver, max_iter=MAX_ITERATIONS)
     with warnings.catch_warnings():
         # A weak penalty may stop at the limit: validation says whether the result is any good.

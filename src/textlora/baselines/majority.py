@@ -22,7 +22,7 @@ class MajorityClass:
 
     def fit(self, train: LabelledTexts, validation: LabelledTexts) -> None:
         """Count the classes; there is nothing to choose."""
-        self._shares = one_hot(train.targets, self.classes).mean(axis=0)
+        self._shares = one_hot(np.asarray(train.targets, dtype=np.int64), self.classes).mean(axis=0)
 
     def predict_proba(self, rows: LabelledTexts) -> FloatArray:
         """Return the classes' shares `[n, k]`, the same for every text."""

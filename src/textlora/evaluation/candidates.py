@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from textlora.evaluation.decisions import BY_PROBABILITY, Decision
 from textlora.evaluation.metrics import Interval
-from textlora.evaluation.scores import FloatArray, IntArray
+from textlora.evaluation.scores import IntArray
 from textlora.evaluation.statistics import (
     RESAMPLES,
     McNemar,
@@ -22,6 +22,8 @@ from textlora.evaluation.statistics import (
     paired_bootstrap,
     right_rows,
 )
+
+Probabilities = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class CandidateResult:
     """
 
     name: str
-    validation: FloatArray
-    judged: FloatArray
+    validation: Probabilities
+    judged: Probabilities
     seconds: float
     size_bytes: int
     decision: Decision = BY_PROBABILITY
@@ -147,7 +149,10 @@ class Answers:
 
     @classmethod
     def of(
-        cls, targets: npt.ArrayLike, probabilities: FloatArray, decision: Decision = BY_PROBABILITY
+        cls,
+        targets: npt.ArrayLike,
+        probabilities: Probabilities,
+        decision: Decision = BY_PROBABILITY,
     ) -> Answers:
         """Decide by probabilities `[n, k]`."""
         truth = np.asarray(targets).astype(np.int64)
