@@ -35,8 +35,7 @@ def lora_forward(
     if lora is None:
         return None
     if isinstance(lora, LoraSlices):
-        for rows, part in lora.parts(len(x)):
-            kernels.updates.forward(x[rows], part, y[rows], None)
+        kernels.updates.forward_slices(x, lora.parts(len(x)), y)
         return None
     drop = kernels.elementwise.draw(masks, x, lora.dropout)
     return kernels.updates.forward(x, lora, y, drop)

@@ -5,6 +5,7 @@ One signature, two implementations: torch's operations here, kernels in C in `na
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,6 +44,16 @@ class Updates(Protocol):
         """
         ...
 
+    def forward_slices(self, x: Tensor, parts: Iterable[tuple[slice, Lora]], y: Tensor) -> None:
+        """Add to y the updates of several adapters, in place, without dropout.
+
+        Args:
+            x: [tokens, in_features].
+            parts: rows of x and y, rising, each with the update that is theirs.
+            y: [tokens, out_features], which may be columns of a wider tensor.
+        """
+        ...
+
     def backward(
         self, grad: Tensor, lora: Lora, state: LoraState, grad_x: Tensor | None
     ) -> tuple[Tensor, Tensor]:
@@ -73,6 +84,11 @@ class TorchUpdates:
         projected = x @ lora.a.to(x.dtype).t()
         y.addmm_(projected, lora.b.to(x.dtype).t(), alpha=lora.scale)
         return LoraState(x, projected, drop)
+
+    def forward_slices(self, x: Tensor, parts: Iterable[tuple[slice, Lora]], y: Tensor) -> None:
+        """Add the updates; see `Updates.forward_slices`."""
+        for rows, lora in parts:
+            self.forward(x[rows], lora, y[rows], None)
 
     def backward(
         self, grad: Tensor, lora: Lora, state: LoraState, grad_x: Tensor | None

@@ -86,3 +86,34 @@ def test_the_input_gradient_may_be_unwanted(
     both = updates.backward(grad, lora, state, torch.zeros(50, 64).bfloat16())
     for a, b in zip(alone, both, strict=True):
         assert torch.equal(a, b)
+
+
+def test_slices_of_several_adapters(
+    kernels: tuple[NativeUpdates, NativeElementwise],
+) -> None:
+    updates, _ = kernels
+    torch.manual_seed(0)
+    x = torch.randn(400, 40).bfloat16()
+    wide = torch.randn(400, 72).bfloat16()
+    y = wide[:, 24:48]
+    left, right = wide[:, :24].clone(), wide[:, 48:].clone()
+    # A gap, one row, a rank for torch's products, and rows at the end that nobody has.
+    rows = (slice(0, 7), slice(9, 10), slice(10, 60), slice(60, 300), slice(300, 390))
+    ranks = (1, 8, 12, 16, 3)
+    parts = [
+        (span, Lora(torch.randn(r, 40) / 6, torch.randn(24, r) / r**0.5, 0.5 + r / 16, 0.1))
+        for span, r in zip(rows, ranks, strict=True)
+    ]
+    exact = y.float()
+    EXACT.forward_slices(x.float(), parts, exact)
+    before = y.clone()
+    updates.forward_slices(x, parts, y)
+    torch.testing.assert_close(y.float(), exact, **TOLERANCE)
+    assert torch.equal(y[7:9], before[7:9])
+    assert torch.equal(y[390:], before[390:])
+    assert torch.equal(wide[:, :24], left)
+    assert torch.equal(wide[:, 48:], right)
+    updates.forward_slices(x, [], y)
+    alone = before.clone()
+    updates.forward(x[:7], parts[0][1], alone[:7], None)
+    assert torch.equal(alone[:7], y[:7])

@@ -102,6 +102,39 @@ int lora_forward(const Update *p) {
   return failed;
 }
 
+/* The rows of one adapter among those of several: slices lie in the order of their rows. */
+typedef struct {
+  const float *a, *b; /* as in Update */
+  int64_t first, rows, rank;
+  float scale;
+} Slice;
+
+/* The same for several adapters, without dropout; nothing is kept for a backward. */
+int lora_slices(const bf16 *x, bf16 *y, int64_t y_stride, int64_t in, int64_t out,
+                const Slice *slices, int64_t count, int64_t max_rank) {
+  const int64_t begin = slices[0].first, end = slices[count - 1].first + slices[count - 1].rows;
+  int failed = 0;
+#pragma omp parallel
+  {
+    float *wide = malloc((size_t)(padded(in) + max_rank * BLOCK) * sizeof *wide);
+    float *factors = wide + padded(in);
+    const Slice *s = slices;
+    if (!wide) failed = 1;
+#pragma omp for schedule(static)
+    for (int64_t row = begin; row < end; row++) {
+      if (!wide) continue;
+      while (row >= s->first + s->rows) s++; /* a thread's rows rise */
+      if (row < s->first) continue;          /* of an adapter that leaves this layer alone */
+      widen_row(wide, x + row * in, in, &NONE, row);
+      for (int64_t k = 0; k < s->rank; k++)
+        factors[k * BLOCK] = s->scale * dot(wide, s->a + k * in, in);
+      add_row(y + row * y_stride, factors, s->b, out, s->rank, &NONE, row);
+    }
+    free(wide);
+  }
+  return failed;
+}
+
 static void backward_block(const Update *p, const UpdateGradients *g, int64_t first, int64_t rows,
                            float *x, float *a, float *b) {
   const int64_t in = padded(p->in), out = padded(p->out), rank = p->rank;
