@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textlora.auditing.cross_fit import Folds, cross_fit, make_folds
+from textlora.auditing.word_counts import word_count_probabilities
 from textlora.errors import ConfigError, DataError
 
 NAMES = ("a", "b", "c")
@@ -91,3 +92,18 @@ def test_a_class_with_fewer_texts_than_folds_is_named() -> None:
         folds_of(["x", "y", "y", "x"], [[1, 0]] * 4, 3)
     with pytest.raises(ConfigError, match="at least two"):
         folds_of(texts, [0, 1] * 6, 1)
+
+
+def test_word_counts_answer_rows_that_they_did_not_see() -> None:
+    texts = ["a good film", "a bad film"] * 10
+    targets = np.array([1, 0] * 10)
+    train, held_out = np.arange(12), np.arange(12, 20)
+    answers = word_count_probabilities(texts, targets, train, held_out, 3)
+    np.testing.assert_array_equal(answers.argmax(axis=1), targets[held_out])
+    np.testing.assert_array_equal(answers[:, 2], 0)
+    turned = np.where(np.arange(20) < 12, targets, 1 - targets)
+    again = word_count_probabilities(texts, turned, train, held_out, 3)
+    np.testing.assert_array_equal(answers, again)
+    several = np.stack([targets, 1 - targets, np.ones(20, int)], axis=1)
+    answers = word_count_probabilities(texts, several, train, held_out, 3)
+    np.testing.assert_array_equal(answers >= 0.5, several[held_out] > 0)

@@ -73,6 +73,7 @@ def make_folds(
     group = np.array([first_rows.setdefault(text, row) for row, text in enumerate(texts)])
     _refuse_small_classes(group, targets, count, names, source)
     how: dict[str, Any] = {"n_splits": count, "shuffle": True, "random_state": seed}
+    splitter: Any
     if targets.ndim == 2:
         splitter = model_selection.GroupKFold(**how)
     elif len(first_rows) == len(group):

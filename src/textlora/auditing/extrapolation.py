@@ -58,14 +58,16 @@ class Extrapolation:
     Args:
         law: the fitted curve.
         rows: twice the largest measured size.
-        accuracy: at that size, by the fit.
-        accuracy_interval: of that accuracy.
-        gain: accuracy there minus accuracy at the largest measured size, both by the fit.
+        accuracy_now: at the largest measured size, by the fit.
+        accuracy: at twice that size, by the fit.
+        accuracy_interval: of the latter.
+        gain: the difference of the two.
         gain_interval: of that gain.
     """
 
     law: PowerLaw
     rows: int
+    accuracy_now: float
     accuracy: float
     accuracy_interval: Interval
     gain: float
@@ -131,6 +133,7 @@ def extrapolate(rows: Sequence[int], right: npt.NDArray[np.bool_]) -> Extrapolat
     return Extrapolation(
         law=law,
         rows=int(ends[1]),
+        accuracy_now=float(now),
         accuracy=float(then),
         accuracy_interval=_interval(found[:, 1]),
         gain=float(then - now),

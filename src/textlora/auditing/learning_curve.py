@@ -80,8 +80,9 @@ class LearningCurve:
             f"{_judgement(found)}: twice as many ({count(found.rows)}) would bring "
             f"{_points(found.gain)} points of accuracy "
             f"(95 % interval {_points(found.gain_interval.low)} to "
-            f"{_points(found.gain_interval.high)}), to {percent(found.accuracy)}. "
-            f"That is extrapolated, by a power law through the {len(self.points)} points."
+            f"{_points(found.gain_interval.high)}). That is extrapolated: a power law through "
+            f"the {len(self.points)} points goes from {percent(found.accuracy_now)} now to "
+            f"{percent(found.accuracy)}."
         )
 
     def to_dict(self) -> dict[str, Any]:

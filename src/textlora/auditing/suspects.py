@@ -166,4 +166,5 @@ def _likely(
     if decided.ndim == 1:
         likely: npt.NDArray[np.float64] = probabilities[np.arange(len(decided)), decided]
         return likely
-    return np.where(decided > 0, probabilities, 1 - probabilities).min(axis=1)
+    states = np.where(decided > 0, probabilities, 1 - probabilities)
+    return np.asarray(states.min(axis=1), np.float64)

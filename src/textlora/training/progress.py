@@ -44,6 +44,8 @@ class ProgressCallback(TrainerCallback):
             TimeRemainingColumn(elapsed_when_finished=False),
             console=console,
             transient=True,
+            # In a log it would leave an empty line and nothing else.
+            disable=not (console.is_terminal or console.is_jupyter),
         )
 
     def on_train_begin(
