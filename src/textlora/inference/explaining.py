@@ -1,40 +1,31 @@
 """Why an answer: what every word of a text did for a class.
 
-Integrated gradients (Sundararajan et al., Axiomatic Attribution for Deep Networks, 2017,
-https://arxiv.org/abs/1703.01365) on the word embeddings, by captum. The scores of a text sum to
-the difference that its words make: the log-odds of the class less those of the same text with
-every word replaced by a baseline token. How far they miss it is the convergence delta.
+The scores of a text sum to the difference that its words make: the log-odds of the class less those
+of the same text with every word replaced by a baseline token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from textlora.data.cutting import SpecialTokens
 from textlora.data.words import TokenPlace, token_places, unseen_places, word_places
 from textlora.errors import ConfigError, MissingExtraError
 from textlora.evaluation.attributions import Explanation, Span, Word
+from textlora.inference.gradients import baseline_token, integrated_gradients
 from textlora.inference.scoring import Progress, score
 from textlora.model.heads import log_odds
-from textlora.model.spec import ClassifierSpec
 
 if TYPE_CHECKING:
     from textlora.inference.predictor import Predictor, Probabilities
 
-FIRST_STEPS = 20
 MOST_STEPS = 160
 TOLERANCE = 0.05
-# Below this the scores are exact enough whatever their sum: it moves no probability by more
-# than 1.3 points.
-_SMALL_DELTA = 0.05
-# Token rows whose activations are in memory at once; on two cores more is no faster.
-_TOKENS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -60,38 +51,6 @@ class _Reading:
         """The same with every token of the text replaced; special tokens stay."""
         kept = (self.places[number] for number in self.kept)
         return [place.id if place.word is None else token for place in kept]
-
-
-@dataclass(frozen=True)
-class _Scores:
-    """Integrated gradients of a sequence.
-
-    Args:
-        tokens: log-odds that each token adds, [length].
-        text: log-odds of the target for the sequence.
-        baseline: and for the baseline.
-        steps: points at which the gradient was taken.
-    """
-
-    tokens: np.ndarray[Any, np.dtype[np.float64]]
-    text: float
-    baseline: float
-    steps: int
-
-    @property
-    def delta(self) -> float:
-        """By how much the scores miss their sum."""
-        return float(self.tokens.sum()) - (self.text - self.baseline)
-
-    @property
-    def relative_delta(self) -> float:
-        """The delta's absolute share of the difference to explain."""
-        difference = abs(self.text - self.baseline)
-        return abs(self.delta) / difference if difference else float("inf")
-
-    def within(self, tolerance: float) -> bool:
-        """Whether the delta is small enough."""
-        return self.relative_delta <= tolerance or abs(self.delta) <= _SMALL_DELTA
 
 
 def explain(
@@ -189,14 +148,16 @@ def _explain(
     most_steps: int,
 ) -> Explanation:
     """Explain a text whose probabilities [classes] are `row`."""
+    spec = predictor.spec
     text = predictor.cleaned(text)
     reading = _reading(predictor, text, target)
-    name, token = _baseline_token(predictor.tokenizer)
-    scores = _integrated_gradients(
+    name, token = baseline_token(predictor.tokenizer)
+    scores = integrated_gradients(
         predictor.model,
-        predictor.spec,
-        target,
-        (reading.ids, reading.baseline(token)),
+        lambda logits: log_odds(logits, spec.head, target, spec.temperature),
+        reading.ids,
+        reading.baseline(token),
+        dtype=predictor.forward.dtype,
         tolerance=tolerance,
         most_steps=most_steps,
     )
@@ -217,7 +178,7 @@ def _explain(
         text=text,
         label=tuple(answer.label) if isinstance(answer.label, list) else answer.shown,
         probability=float(row[target]),
-        target=predictor.spec.label_names[target],
+        target=spec.label_names[target],
         words=words,
         baseline_probability=float(torch.sigmoid(torch.tensor(scores.baseline))),
         baseline=name,
@@ -255,64 +216,3 @@ def _reading(predictor: Predictor, text: str, target: int) -> _Reading:
         f"the surest of {predictor.spec.label_names[target]}."
     )
     return replace(readings[best], note=note)
-
-
-def _baseline_token(tokenizer: Any) -> tuple[str, int]:
-    """Return the token that stands for "no word here".
-
-    [MASK], where the tokenizer has one: in pretraining the encoder has learnt that it means some
-    word unknown. The row of [PAD] is never attended to, so nothing has given it a meaning:
-    a text of nothing else gets an answer at random, often a sure one.
-    """
-    if tokenizer.mask_token_id is not None:
-        return str(tokenizer.mask_token), int(tokenizer.mask_token_id)
-    return str(tokenizer.pad_token), int(tokenizer.pad_token_id)
-
-
-def _integrated_gradients(
-    model: Any,
-    spec: ClassifierSpec,
-    target: int,
-    sequences: tuple[list[int], list[int]],
-    *,
-    tolerance: float,
-    most_steps: int,
-) -> _Scores:
-    """Integrate from the second sequence to the first, with as many steps as it takes."""
-    from captum.attr import LayerIntegratedGradients
-
-    run = _target_log_odds(model, spec, target)
-    device = next(model.parameters()).device
-    both = torch.tensor(sequences, device=device)
-    with torch.no_grad():
-        text, baseline = run(both).double().tolist()
-    method = LayerIntegratedGradients(run, model.get_input_embeddings())
-    steps = min(FIRST_STEPS, most_steps)
-    while True:
-        gradients = method.attribute(
-            both[:1],
-            baselines=both[1:],
-            n_steps=steps,
-            method="gausslegendre",
-            internal_batch_size=max(1, _TOKENS_AT_ONCE // both.shape[1]),
-        )
-        tokens = gradients[0].double().sum(dim=-1).cpu().numpy()
-        scores = _Scores(tokens, text, baseline, steps)
-        if scores.within(tolerance) or 2 * steps > most_steps:
-            return scores
-        steps *= 2
-
-
-def _target_log_odds(model: Any, spec: ClassifierSpec, target: int) -> Callable[[Tensor], Tensor]:
-    """Return a function from token ids [batch, length] to the target's log-odds [batch].
-
-    The model gets embeddings and not ids: RoBERTa and MPNet tell positions from the ids, so a
-    baseline of pad tokens would stand nowhere.
-    """
-    embeddings = model.get_input_embeddings()
-
-    def run(ids: Tensor) -> Tensor:
-        inputs = {"inputs_embeds": embeddings(ids), "attention_mask": torch.ones_like(ids)}
-        return log_odds(model(**inputs).logits, spec.head, target, spec.temperature)
-
-    return run

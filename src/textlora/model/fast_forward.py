@@ -97,9 +97,14 @@ class FastForward:
     name: str = "fast"
 
     @property
+    def dtype(self) -> torch.dtype:
+        """The type of the frozen products."""
+        return self.encoder.dtype
+
+    @property
     def description(self) -> str:
         """Type and attention backend, for the log."""
-        dtype = str(self.encoder.dtype).removeprefix("torch.")
+        dtype = str(self.dtype).removeprefix("torch.")
         return f"packed sequences, {dtype}, attention by {self.kernels.attention.name}"
 
     def collate(self, sequences: Sequence[TokenIds]) -> dict[str, Tensor]:

@@ -37,6 +37,11 @@ class Forward(Protocol):
         """What the way is called in the log."""
         ...
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the products with the frozen weights."""
+        ...
+
     def collate(self, sequences: Sequence[Any]) -> dict[str, Tensor]:
         """Make the tensors of one batch from items of `TokenSequences`."""
         ...
@@ -60,6 +65,7 @@ class PlainForward:
 
     pad_token_id: int
     name: str = "plain"
+    dtype: torch.dtype = torch.float32
 
     def collate(self, sequences: Sequence[TokenIds]) -> dict[str, Tensor]:
         """Return `input_ids` and `attention_mask`, both [batch, longest]."""

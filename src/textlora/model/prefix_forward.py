@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from textlora.fast.packing import Packed, pack_states
@@ -37,6 +38,11 @@ class PrefixForward:
         """
         encoder = fast.encoder
         return cls(fast, min(encoder.lowest_adapter, len(encoder.layers) - 1))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the frozen products."""
+        return self.fast.dtype
 
     @property
     def layers(self) -> int:
