@@ -33,7 +33,6 @@ def print_run(run: TrainedRun, console: Console) -> None:
     if verdict is not None:
         console.print()
         console.print(verdict_table(verdict))
-        console.print(verdict.sentence, style="bold", highlight=False)
     console.print(f"Trained in {duration(run.seconds)}.", highlight=False)
     # Paths must stay in one piece to be copied.
     console.print(f"Run folder  {run.folder.path}", markup=False, soft_wrap=True)
