@@ -5,8 +5,8 @@
 8 % of the labels of 1,000 reviews are flipped, drawn by a seed. The audit runs on the rest of its
 way as `textlora audit` does, with the bundled encoder. Printed for the adapters alone, for word
 counts alone and for the mean of both: how many of the flipped labels are among the twice as many
-surest suspects, and recall and precision of what cleanlab flags. The 1,000 reviews have wrong
-labels and riddles of their own, which count as mistakes here. One JSON line ends the output.
+surest suspects, and recall and precision of what cleanlab flags. Wrong labels that
+the 1,000 reviews may have of their own count as mistakes here. One JSON line ends the output.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def test_audit_prints_suspects(
     file = write_table(tmp_path / "wrong.csv", reviews.texts, wrong)
     done = cli("audit", file, *common, "--folds", "2", "--top", "3")
     assert done.code == 0, done.err
-    for words in ("Given", "Suggested", "flagged as wrong", "did not see", "suspects.csv"):
+    for words in ("Given", "Suggested", "flagged as likely wrong", "did not see", "suspects.csv"):
         assert words in done.out
     assert (tmp_path / "out" / "suspects.csv").is_file()
     again = cli("audit", file, *common)

@@ -24,7 +24,7 @@ def print_audit(done: Audit, out: Path, console: Console, *, top: int) -> None:
         console.print(suspects_table(done, top))
         console.print()
     console.print(
-        f"{count(flagged)} of {count(len(done.part))} labels are flagged as wrong "
+        f"{count(flagged)} of {count(len(done.part))} labels are flagged as likely wrong "
         f"({percent(flagged / len(done.part))}), {count(len(done.suspects))} are in doubt.",
         style="bold",
         highlight=False,
