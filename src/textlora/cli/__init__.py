@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from textlora.cli import audit, compare, data, explain, inference, recipes, serving, training
+from textlora.cli import audit, compare, data, explain, inference, recipes, score, serving, training
 from textlora.errors import TextloraError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ VERBS = (
     training.train,
     inference.evaluate,
     inference.predict,
+    score.score,
     compare.compare,
     explain.explain,
     serving.serve,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +31,38 @@ def read_parquet(path: Path, source: str, options: ReadOptions) -> RawTable:
     Raises:
         DataError: the file cannot be read, is no Parquet, or lacks the columns.
     """
+    with open_parquet(path, source) as file:
+        schema = file.schema_arrow
+        columns = find_columns(schema.names, options, source)
+        wanted = [name for name in (columns.text, columns.label) if name is not None]
+        table = file.read(columns=wanted)
+    names = _names_in_metadata(schema.metadata or {}, columns.label)
+    return _from_arrow(table, source, columns.text, columns.label, names)
+
+
+@contextmanager
+def open_parquet(path: Path, source: str, **options: Any) -> Iterator[Any]:
+    """Open a Parquet file; what goes wrong while it is read is the user's to mend.
+
+    Args:
+        path: the file.
+        source: its name, for messages.
+        options: of `pyarrow.parquet.ParquetFile`.
+
+    Yields:
+        The `ParquetFile`.
+
+    Raises:
+        DataError: it cannot be read, is empty, or is no Parquet.
+    """
     import pyarrow
     import pyarrow.parquet
 
     try:
         if path.stat().st_size == 0:
             raise DataError("the file is empty.", source=source, remedy="Write it again.")
-        with pyarrow.parquet.ParquetFile(path) as file:
-            schema = file.schema_arrow
-            columns = find_columns(schema.names, options, source)
-            wanted = [name for name in (columns.text, columns.label) if name is not None]
-            table = file.read(columns=wanted)
+        with pyarrow.parquet.ParquetFile(path, **options) as file:
+            yield file
     except (pyarrow.ArrowException, OSError) as error:
         # Arrow raises an OSError for damaged pages, too: only the system's have a number.
         if getattr(error, "errno", None) is not None:
@@ -50,8 +72,6 @@ def read_parquet(path: Path, source: str, options: ReadOptions) -> RawTable:
             source=source,
             remedy="Write it again.",
         ) from None
-    names = _names_in_metadata(schema.metadata or {}, columns.label)
-    return _from_arrow(table, source, columns.text, columns.label, names)
 
 
 def rows_of_dataset(dataset: Any, source: str, options: ReadOptions) -> RawTable:

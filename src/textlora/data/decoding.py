@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 from pathlib import Path
 
 from textlora.errors import DataError
 
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SAMPLE = 4_096
+_START = 1_000_000
 
 
 def read_bytes(path: Path, source: str) -> bytes:
@@ -21,10 +23,7 @@ def read_bytes(path: Path, source: str) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise unreadable(error, source) from None
-    if not content.removeprefix(codecs.BOM_UTF8).strip():
-        raise DataError(
-            "the file is empty.", source=source, remedy="Give a file with a header and rows."
-        )
+    _refuse_empty(content, source)
     return content
 
 
@@ -58,6 +57,75 @@ def read_text(path: Path, source: str, encoding: str, *, tolerant: bool) -> str:
             the message names the line, the byte and the likely encoding.
     """
     content = read_bytes(path, source)
+    codec = _codec(encoding, content, source)
+    try:
+        return content.decode(codec)
+    except UnicodeDecodeError as error:
+        if tolerant and _keeps_bytes(codec):
+            return content.decode(codec, "surrogateescape")
+        raise _undecodable(content, error, source, encoding) from None
+
+
+def stream_lines(path: Path, source: str, encoding: str, longest: int) -> Iterator[str]:
+    """Yield a file's physical lines with their line breaks, holding one at a time.
+
+    Bytes that do not decode are kept as lone surrogates, as by a tolerant `read_text`. Lines end
+    with a line feed; only a file without any at its start is read as one of old Mac lines.
+
+    Args:
+        path: the file.
+        source: its name, for messages.
+        encoding: how to decode it; a byte order mark of UTF-8 is taken away.
+        longest: characters that a line may have.
+
+    Raises:
+        DataError: the file cannot be read, is empty, is not in this encoding, or a line is longer.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(_START)
+    except OSError as error:
+        raise unreadable(error, source) from None
+    _refuse_empty(start, source)
+    codec = _codec(encoding, start, source)
+    errors = "surrogateescape" if _keeps_bytes(codec) else "strict"
+    end = "\n" if b"\n" in start or b"\r" not in start else "\r"
+    number = 1
+    try:
+        with path.open(encoding=codec, errors=errors, newline=end) as lines:
+            while line := lines.readline(longest + 1):
+                if len(line) > longest:
+                    raise DataError(
+                        f"the line is longer than {longest:,} characters.",
+                        source=source,
+                        line=number,
+                        remedy="Check that this is a table of texts, and how its lines end.",
+                    )
+                yield line
+                number += 1
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"the bytes are not valid {encoding} ({error.reason}).",
+            source=source,
+            line=number,
+            remedy="Name the right one with --encoding.",
+        ) from None
+    except OSError as error:
+        raise unreadable(error, source) from None
+
+
+def has_utf8_mark(path: Path) -> bool:
+    """Say whether a file starts with the byte order mark of UTF-8."""
+    with path.open("rb") as file:
+        return file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+
+
+def _codec(encoding: str, content: bytes, source: str) -> str:
+    """Return the codec of an encoding; `content` shows whether it is UTF-16 that is called UTF-8.
+
+    Raises:
+        DataError: there is no such encoding, or it is UTF-16.
+    """
     try:
         codec = codecs.lookup(encoding).name
     except LookupError:
@@ -66,15 +134,21 @@ def read_text(path: Path, source: str, encoding: str, *, tolerant: bool) -> str:
             source=source,
             remedy="Usual ones are utf-8, cp1252, latin-1 and utf-16.",
         ) from None
-    if codec == "utf-8":
-        codec = "utf-8-sig"
-        _refuse_utf16(content, source)
-    try:
-        return content.decode(codec)
-    except UnicodeDecodeError as error:
-        if tolerant and not codec.startswith(("utf-16", "utf-32")):
-            return content.decode(codec, "surrogateescape")
-        raise _undecodable(content, error, source, encoding) from None
+    if codec != "utf-8":
+        return codec
+    _refuse_utf16(content, source)
+    return "utf-8-sig"
+
+
+def _keeps_bytes(codec: str) -> bool:
+    return not codec.startswith(("utf-16", "utf-32"))
+
+
+def _refuse_empty(content: bytes, source: str) -> None:
+    if not content.removeprefix(codecs.BOM_UTF8).strip():
+        raise DataError(
+            "the file is empty.", source=source, remedy="Give a file with a header and rows."
+        )
 
 
 def _refuse_utf16(content: bytes, source: str) -> None:

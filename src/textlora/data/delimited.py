@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from textlora.data.columns import find_columns, listed
 from textlora.data.decoding import read_text
+from textlora.data.records import Record, row_problem, take_apart
 from textlora.data.rows import RawTable
 from textlora.data.tables import ReadOptions, RejectedRow, shown
 from textlora.errors import DataError
@@ -21,18 +19,16 @@ _DELIMITER_NAMES = {"tab": "\t", "\\t": "\t"}
 
 
 @dataclass(frozen=True)
-class Record:
-    """One record of a delimited file.
+class Header:
+    """The header of a delimited file.
 
     Args:
-        line: the physical line on which it starts.
-        cells: its fields.
-        problem: why it cannot be taken apart; None if it can.
+        names: the columns.
+        record: how it stands in the file.
     """
 
-    line: int
-    cells: list[str]
-    problem: str | None = None
+    names: list[str]
+    record: Record
 
 
 @dataclass(frozen=True)
@@ -84,23 +80,40 @@ def read_records(path: Path, source: str, options: ReadOptions) -> DelimitedFile
     Raises:
         DataError: the file cannot be read or decoded, has no header, or the delimiter is wrong.
     """
-    delimiter = _delimiter(path, source, options.delimiter)
+    delimiter = delimiter_of(path, source, options.delimiter)
     text = read_text(path, source, options.encoding, tolerant=options.on_bad_rows == "skip")
     lines = _physical_lines(text)
-    with _fields_of_any_size():
-        records = _records(lines, delimiter)
-        header = next(records, None)
-        if header is None or header.problem:
-            problem = "no line names the columns" if header is None else header.problem
-            raise DataError(
-                f"the header cannot be read: {problem}.",
-                source=source,
-                line=1 if header is None else header.line,
-                remedy="The first line must name the columns.",
-            )
-        names = [name.strip() for name in header.cells]
-        _refuse_wrong_delimiter(names, header.line, delimiter, source, options)
-        return DelimitedFile(names, delimiter, lines, list(records))
+    records = take_apart(lines, delimiter)
+    header = read_header(records, delimiter, source, options)
+    return DelimitedFile(header.names, delimiter, lines, list(records))
+
+
+def read_header(
+    records: Iterator[Record], delimiter: str, source: str, options: ReadOptions
+) -> Header:
+    """Take the first record for the header.
+
+    Args:
+        records: all records; what is left of them are the rows.
+        delimiter: what stands between two fields.
+        source: the file's name, for messages.
+        options: the text column, of which there may be no other.
+
+    Raises:
+        DataError: there is no header, or the delimiter is wrong.
+    """
+    record = next(records, None)
+    if record is None or record.problem:
+        problem = "no line names the columns" if record is None else record.problem
+        raise DataError(
+            f"the header cannot be read: {problem}.",
+            source=source,
+            line=1 if record is None else record.line,
+            remedy="The first line must name the columns.",
+        )
+    names = [name.strip() for name in record.cells]
+    _refuse_wrong_delimiter(names, record.line, delimiter, source, options)
+    return Header(names, record)
 
 
 def _collect(file: DelimitedFile, chosen: list[int], source: str) -> RawTable:
@@ -109,7 +122,7 @@ def _collect(file: DelimitedFile, chosen: list[int], source: str) -> RawTable:
     cells: list[list[str]] = [[] for _ in chosen]
     broken: list[RejectedRow] = []
     for record in file.records:
-        problem = record.problem or _row_problem(record.cells, len(names))
+        problem = record.problem or row_problem(record.cells, len(names))
         if problem:
             told = shown(" ".join(record.cells))
             broken.append(RejectedRow(source, record.line, None, told, problem))
@@ -134,59 +147,6 @@ def _collect(file: DelimitedFile, chosen: list[int], source: str) -> RawTable:
     )
 
 
-def _row_problem(cells: Sequence[str], width: int) -> str | None:
-    if len(cells) != width:
-        found = "1 field" if len(cells) == 1 else f"{len(cells)} fields"
-        return (
-            f"the row has {found} and the header has {width} "
-            "(a text with the delimiter in it needs quotes around it)"
-        )
-    if any("\0" in cell for cell in cells):
-        return "the row has a NUL byte in it"
-    return None
-
-
-def _records(lines: list[str], delimiter: str) -> Iterator[Record]:
-    """Yield the records; after a bad one, start again on the line below its first.
-
-    A quote that is never closed would otherwise take the whole file with it.
-    """
-    position = 0
-    after_bad_quote = False
-    while position < len(lines):
-        base = position
-        reader = csv.reader(_from(lines, base), delimiter=delimiter, strict=True)
-        try:
-            for cells in reader:
-                start, position = position, base + reader.line_num
-                # The rest of a text with a bad quote can look like a row of its own.
-                if after_bad_quote and sum(line.count('"') for line in lines[start:position]) % 2:
-                    yield Record(start + 1, cells, "the quotes of this row do not match")
-                elif cells:
-                    after_bad_quote = False
-                    yield Record(start + 1, cells)
-        except csv.Error as error:
-            after_bad_quote = True
-            yield Record(position + 1, [lines[position].rstrip("\r\n")], _explain(error))
-            position += 1
-
-
-def _from(lines: list[str], start: int) -> Iterator[str]:
-    for index in range(start, len(lines)):
-        yield lines[index]
-
-
-def _explain(error: csv.Error) -> str:
-    message = str(error)
-    if "unexpected end" in message:
-        return "a quote opens in this row and is never closed"
-    if "expected after" in message:
-        return 'the quotes of this row do not match (a quote inside quotes is written "")'
-    if "new-line" in message:
-        return "a stray carriage return is in this row"
-    return message
-
-
 def _physical_lines(text: str) -> list[str]:
     # Editors count line feeds; only a file without any is read as one of old Mac lines.
     if "\n" in text:
@@ -194,7 +154,12 @@ def _physical_lines(text: str) -> list[str]:
     return [line + "\r" for line in text.removesuffix("\r").split("\r")]
 
 
-def _delimiter(path: Path, source: str, given: str | None) -> str:
+def delimiter_of(path: Path, source: str, given: str | None) -> str:
+    """Return the delimiter that was given, or else that of the file's suffix.
+
+    Raises:
+        DataError: the given one is not one character.
+    """
     if given is None:
         return "\t" if path.suffix.lower() == ".tsv" else ","
     delimiter = _DELIMITER_NAMES.get(given, given)
@@ -223,13 +188,3 @@ def _refuse_wrong_delimiter(
             line=line,
             remedy=f"Give --delimiter {name if name == 'tab' else repr(name)}.",
         )
-
-
-@contextmanager
-def _fields_of_any_size() -> Iterator[None]:
-    # The limit is the csv module's own global; too long texts are found by their bytes.
-    before = csv.field_size_limit(sys.maxsize)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)

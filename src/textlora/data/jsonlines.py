@@ -40,7 +40,7 @@ def read_jsonlines(path: Path, source: str, options: ReadOptions) -> RawTable:
             lacks the columns.
     """
     text = read_text(path, source, options.encoding, tolerant=options.on_bad_rows == "skip")
-    _refuse_document(text, source)
+    refuse_document(text, source)
     objects = _parse(text, source)
     if not objects.values:
         first = objects.broken[0]
@@ -64,6 +64,25 @@ def read_jsonlines(path: Path, source: str, options: ReadOptions) -> RawTable:
     )
 
 
+class BadLineError(ValueError):
+    """A line that is no JSON object; its message is the reason."""
+
+
+def parse_object(line: str) -> dict[str, Any]:
+    """Return the object in a line.
+
+    Raises:
+        BadLineError: there is none, or a key occurs twice in it.
+    """
+    try:
+        value = json.loads(line, object_pairs_hook=_object)
+    except (ValueError, RecursionError) as error:
+        raise BadLineError(_reason(error)) from None
+    if not isinstance(value, dict):
+        raise BadLineError("the line is not a JSON object")
+    return value
+
+
 def _parse(text: str, source: str) -> _Objects:
     objects = _Objects()
     # JSON strings may hold U+2028 and the like, at which str.splitlines would cut.
@@ -71,16 +90,13 @@ def _parse(text: str, source: str) -> _Objects:
         if not line.strip():
             continue
         try:
-            value = json.loads(line, object_pairs_hook=_object)
-        except (ValueError, RecursionError) as error:
-            reason = _reason(error)
-        else:
-            if isinstance(value, dict):
-                objects.lines.append(number)
-                objects.values.append(value)
-                continue
-            reason = "the line is not a JSON object"
-        objects.broken.append(RejectedRow(source, number, None, shown(line.strip()), reason))
+            value = parse_object(line)
+        except BadLineError as bad:
+            told = shown(line.strip())
+            objects.broken.append(RejectedRow(source, number, None, told, str(bad)))
+            continue
+        objects.lines.append(number)
+        objects.values.append(value)
     return objects
 
 
@@ -105,7 +121,16 @@ def _reason(error: ValueError | RecursionError) -> str:
     return "the line is not valid JSON (it is nested too deep, or has an endless number)"
 
 
-def _refuse_document(text: str, source: str) -> None:
+def refuse_document(text: str, source: str) -> None:
+    """Refuse a file that is one JSON document.
+
+    Args:
+        text: the file's text, or its beginning.
+        source: its name, for messages.
+
+    Raises:
+        DataError: it is one.
+    """
     start = text.lstrip()
     first_line = start.split("\n", 1)[0].strip()
     if not (first_line == "{" or start.startswith("[")):

@@ -78,6 +78,21 @@ def read_raw(source: str | Path, options: ReadOptions) -> RawTable:
     return rows_of_dataset(*open_dataset(source, options), options)
 
 
+def find_file(source: str | Path) -> Path:
+    """Return the file of that name.
+
+    Raises:
+        DataError: there is none; names that are near are proposed.
+    """
+    name = str(source)
+    path = _existing(name)
+    if path is None:
+        raise _missing_file(name)
+    if path.is_dir():
+        raise DataError("this is a folder.", source=name, remedy="Give a file.")
+    return path
+
+
 def open_dataset(source: str | Path, options: ReadOptions) -> tuple[Any, str]:
     """Open a folder saved by `datasets`, or a dataset of the Hub.
 

@@ -50,16 +50,32 @@ def probabilities_of(logits: Logits, spec: ClassifierSpec) -> Probabilities:
     return answers
 
 
+def answers(rows: Probabilities, spec: ClassifierSpec) -> list[Prediction]:
+    """Turn the probabilities [texts, classes] into answers."""
+    if not len(rows):
+        return []
+    rule, multi_label = spec.decision, spec.head.multi_label
+    chosen = rule.labels(rows, multi_label)
+    confidences = rule.confidences(rows, multi_label)
+    return [
+        _answer(row, float(confidence), label, spec)
+        for row, confidence, label in zip(rows, confidences, chosen, strict=True)
+    ]
+
+
 def answer(row: Probabilities, spec: ClassifierSpec) -> Prediction:
     """Turn the probabilities [classes] of one text into an answer."""
-    names, rule = spec.label_names, spec.decision
-    multi_label = spec.head.multi_label
+    return answers(row[None], spec)[0]
+
+
+def _answer(
+    row: Probabilities, probability: float, chosen: Any, spec: ClassifierSpec
+) -> Prediction:
+    names, least = spec.label_names, spec.decision.min_confidence
     by_name = {name: float(value) for name, value in zip(names, row, strict=True)}
-    probability = float(rule.confidences(row[None], multi_label)[0])
-    if rule.min_confidence is not None and probability < rule.min_confidence:
+    if least is not None and probability < least:
         return Prediction(None, probability, by_name, unsure=True)
-    chosen = rule.labels(row[None], multi_label)[0]
-    if not multi_label:
+    if not spec.head.multi_label:
         return Prediction(names[int(chosen)], probability, by_name)
     given = [name for name, is_set in zip(names, chosen, strict=True) if is_set]
     return Prediction(given, probability, by_name)
