@@ -64,6 +64,7 @@ def test_a_seed_is_trained_once(
     assert again.accuracy == found.accuracy
     with pytest.raises(RunError, match="other settings"):
         train_seeds(make_config({**QUICK, "training.learning_rate": 1e-3}), folder, 3)
+    assert json.loads(folder.summary.read_text())["state"] == "finished"
     fewer = train_seeds(
         make_config({**QUICK, "training.num_train_epochs": 2}), folder, 2, overwrite=True
     )

@@ -70,7 +70,7 @@ def verdict_table(verdict: Verdict) -> Group:
         verdict: the tuned classifier (bold) beside the baselines (the best of them has a *).
     """
     title = f"Verdict on {count(verdict.rows)} {verdict.part} texts"
-    table = _table("", "Accuracy", "", "Macro F1", "", "Training", "Size", title=title)
+    table = _table("", "Accuracy", "95 %", "Macro F1", "95 %", "Training", "Size", title=title)
     for each in verdict.candidates:
         best = each.name == verdict.best_baseline
         table.add_row(
@@ -90,7 +90,7 @@ def side_by_side_table(compared: SideBySide) -> Group:
     if compared.judged_on not in ("test", "validation"):
         place = f"texts of {compared.judged_on}"
     title = f"{count(compared.rows)} {place}"
-    table = _table("", "Accuracy", "", "Macro F1", "", "Training", "Size", title=title)
+    table = _table("", "Accuracy", "95 %", "Macro F1", "95 %", "Training", "Size", title=title)
     for each in compared.candidates:
         table.add_row(escape(each.name), *candidate_cells(each))
     words = [compared.sentence(number) for number in range(1, len(compared.candidates))]

@@ -13,6 +13,7 @@ from textlora.evaluation.candidates import Answers
 from textlora.evaluation.repetitions import Repetition, Repetitions, Rival, repetitions, rival_of
 from textlora.inference.finished import FinishedRun
 from textlora.inference.predictor import Predictor
+from textlora.recipes import load_recipe
 from textlora.run import RunFolder, SeedsFolder, write_json
 from textlora.training.building import tokenize_parts
 from textlora.training.job import train
@@ -55,6 +56,8 @@ def train_seeds(
         with storage_errors(f"removing the old runs in {folder.path}"):
             shutil.rmtree(folder.path)
     numbers = range(config.training.seed, config.training.seed + seeds)
+    for seed in numbers:
+        _check_settings(_for_seed(config, seed), folder.run(seed))
     parts = load_parts(config.data)
     write_json(folder.summary, {"state": "running", "seeds": list(numbers)})
     for seed in numbers:
@@ -76,18 +79,24 @@ def _for_seed(config: RunConfig, seed: int) -> RunConfig:
     )
 
 
+def _check_settings(config: RunConfig, run: RunFolder) -> None:
+    """Refuse a run of an earlier start that was about something else.
+
+    Raises:
+        RunError: its settings are not these.
+    """
+    if run.config.is_file() and load_recipe(str(run.config)).config() != config:
+        raise RunError(
+            f"{run.path}: this run has other settings.",
+            "Begin anew with --overwrite, or choose another --out.",
+        )
+
+
 def _train_one(config: RunConfig, run: RunFolder, parts: Parts, console: Console) -> None:
-    state = run.state().get("state")
-    name = run.path.name
-    if state is not None and run.config.is_file():
-        if run.config.read_text(encoding="utf-8") != config.to_yaml():
-            raise RunError(
-                f"{run.path}: this run has other settings.",
-                "Begin anew with --overwrite, or choose another --out.",
-            )
-        if state == "finished":
-            console.print(f"\n{name}: finished before, not trained again", highlight=False)
-            return
+    state, name = run.state().get("state"), run.path.name
+    if state == "finished":
+        console.print(f"{name}: finished before, not trained again", highlight=False)
+        return
     console.print(f"\n{name}", style="bold", highlight=False)
     # A start that was killed before its settings were written has nothing to go on with.
     resume = state is not None and run.config.is_file()
