@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -98,9 +99,10 @@ class WorkFolder:
         if self.out.is_dir():
             raise RunError(f"{self.out}: this is a folder.", "Name a file with --out.")
         if self.out.exists() and not overwrite and not (resume and begun):
-            done = "nothing to resume, the file is complete." if resume else "the file exists already."
+            complete = "the file is complete, there is nothing to resume."
             raise RunError(
-                f"{self.out}: {done}", "Replace it with --overwrite, or choose another --out."
+                f"{self.out}: {complete if resume else 'the file exists already.'}",
+                "Replace it with --overwrite, or choose another --out.",
             )
         if self.path.exists() and not begun and not self._only_leftovers():
             raise RunError(
@@ -169,6 +171,8 @@ class WorkFolder:
     def publish(self) -> None:
         """Give the joined file its name, and remove the folder."""
         with storage_errors(f"writing {self.out}"):
+            with self.joined.open("rb") as file:
+                os.fsync(file.fileno())  # the shards go when it has its name
             self._append({"joined": checksum(self.joined)})
             self.joined.replace(self.out)
         self.clear()
