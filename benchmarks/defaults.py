@@ -31,6 +31,7 @@ from textlora.training.job import train
 
 EVERYWHERE = "lora.target_modules=[q, k, v, out, ffn]"
 MEAN = "model.pooling=mean"
+LEFT = "data.truncation_side=left"
 # Settings as --set takes them.
 ARMS: dict[str, list[str]] = {
     "first defaults": [
@@ -51,12 +52,13 @@ arm("mean", "first defaults", MEAN)
 arm("mean, everywhere", "mean", EVERYWHERE)
 arm("mean, everywhere, lr 1e-3", "mean, everywhere", "training.learning_rate=1e-3")
 arm("mean, everywhere, lr 2e-4", "mean, everywhere", "training.learning_rate=2e-4")
-arm("mean, everywhere, left", "mean, everywhere", "data.truncation_side=left")
-arm("mean, everywhere, batch 8", "mean, everywhere", "training.per_device_train_batch_size=8")
-arm("mean, everywhere, r 16", "mean, everywhere", "lora.r=16", "lora.lora_alpha=32")
-arm("mean, everywhere, linear head", "mean, everywhere", "model.head=linear")
-arm("mean, everywhere, dropout 0.2", "mean, everywhere", "lora.lora_dropout=0.2")
 arm("mean, everywhere, 5 epochs", "mean, everywhere", "training.num_train_epochs=5")
+arm("5 epochs, left", "mean, everywhere, 5 epochs", LEFT)
+arm("5 epochs, left, lr 1e-3", "5 epochs, left", "training.learning_rate=1e-3")
+arm("5 epochs, left, linear head", "5 epochs, left", "model.head=linear")
+arm("5 epochs, left, dropout 0.2", "5 epochs, left", "lora.lora_dropout=0.2")
+arm("5 epochs, left, r 16", "5 epochs, left", "lora.r=16", "lora.lora_alpha=32")
+arm("5 epochs, left, batch 8", "5 epochs, left", "training.per_device_train_batch_size=8")
 
 
 def accuracy(name: str, seed: int, data: Path, work: Path) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def accuracy(name: str, seed: int, data: Path, work: Path) -> dict[str, Any]:
             ARMS[name],
             data={"train": str(data / TRAIN_FILE), "validation": str(data / VALIDATION_FILE)},
             model={"name_or_path": BUNDLED_MODEL},
-            training={"seed": seed},
+            training={"seed": seed, "save_total_limit": 9},
         )
         train(config, folder, console=Console(stderr=True), overwrite=True)
     metrics = read_json(folder.metrics)

@@ -75,7 +75,11 @@ def make_config(tiny: Callable[[str], Path], reviews: Reviews) -> Callable[..., 
                 "validation": str(reviews.validation),
                 "test": str(reviews.test),
             },
-            "model": {"name_or_path": str(tiny(architecture))},
+            # The head that every tool loads; tests of other heads ask for them.
+            "model": {
+                "name_or_path": str(tiny(architecture)),
+                **{"head": "auto", "pooling": "cls"},
+            },
             "lora": {"r": 4, "target_modules": ["q", "v"]},
             "training": {
                 "num_train_epochs": 2,

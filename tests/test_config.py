@@ -90,7 +90,7 @@ def test_unknown_keys_of_a_file_name_the_nearest() -> None:
 
 def test_bce_needs_a_head_of_its_own() -> None:
     with pytest.raises(ConfigError, match=r"model\.loss=bce needs model\.head"):
-        assigned("model.loss=bce")
+        assigned("model.loss=bce", "model.head=auto", "model.pooling=cls")
     assert assigned("model.loss=bce", "model.head=linear").model.loss == "bce"
 
 

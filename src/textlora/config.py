@@ -90,7 +90,7 @@ class DataConfig(Section):
         None, ge=4, description="Tokens a text may have; unset: what the model takes, at most 512."
     )
     truncation_side: Literal["left", "right", "head+tail"] = Field(
-        "right",
+        "left",
         description="The end at which a long text loses tokens; head+tail: in the middle.",
     )
     head_share: float = Field(
@@ -129,12 +129,12 @@ class ModelConfig(Section):
     name_or_path: str = Field(DEFAULT_MODEL, description="Hub id, local folder, or 'bundled'.")
     revision: str | None = Field(None, description="Commit, tag or branch on the Hub.")
     head: Literal["auto", "mlp", "linear"] = Field(
-        "auto",
+        "linear",
         description="auto: the architecture's own ([CLS]), mlp when pooling is mean; "
         "mlp: dense, ReLU, dropout, linear; linear: one linear layer.",
     )
     pooling: Literal["cls", "mean"] = Field(
-        "cls", description="What the head sees of the last hidden states."
+        "mean", description="What the head sees of the last hidden states."
     )
     loss: Literal["auto", "cross_entropy", "bce"] = Field(
         "auto",
@@ -151,7 +151,7 @@ class LoraSettings(Section):
     lora_dropout: float = Field(0.05, ge=0, lt=1, description="Dropout on the adapters' input.")
     bias: Literal["none", "all", "lora_only"] = Field("none", description="Which biases to train.")
     target_modules: list[str] = Field(
-        default_factory=lambda: ["q", "v"],
+        default_factory=lambda: ["q", "k", "v", "out", "ffn"],
         min_length=1,
         description="q, k, v, out, ffn, head, or names of the model's own modules.",
     )
@@ -171,7 +171,7 @@ class LoraSettings(Section):
 class TrainingConfig(Section):
     """The optimisation, in `transformers.TrainingArguments`' vocabulary."""
 
-    num_train_epochs: float = Field(3, gt=0, description="Passes over the training rows.")
+    num_train_epochs: float = Field(5, gt=0, description="Passes over the training rows.")
     max_steps: int = Field(-1, ge=-1, description="Stop after this many steps; -1: by epochs.")
     per_device_train_batch_size: int = Field(16, ge=1, description="Rows in a training step.")
     gradient_accumulation_steps: int = Field(1, ge=1, description="Steps summed before an update.")
