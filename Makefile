@@ -37,8 +37,9 @@ venv: $(VENV)/.installed-dev
 demo: $(VENV)/.installed-bundled
 	$(BIN)/textlora demo
 
+# One process a core, of one thread each: threads of several would wait for each other.
 test: $(VENV)/.installed-test
-	$(BIN)/pytest -q -m "not slow" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile -m "not slow" $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check
