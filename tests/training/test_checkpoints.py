@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from textlora.errors import RunError
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 from textlora.training import trainer
-from textlora.training.checkpoints import MANIFEST, discard, is_sound, newest_sound, seal
+from textlora.training.checkpoints import (
+    MANIFEST,
+    check_contents,
+    discard,
+    is_sound,
+    newest_sound,
+    seal,
+)
 from textlora.training.job import train
 
 from .conftest import adapter_bytes
@@ -155,3 +166,65 @@ def test_a_moved_run_resumes_where_it_is_now(
     done = resumed(moved)
     assert done.history[0].best
     assert adapter_bytes(done) == adapter_bytes(whole)
+
+
+class Payload:
+    """A pickle of it makes a folder when it is loaded."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.mark),)
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "rng_state.pth"])
+def test_a_hostile_checkpoint_runs_nothing(
+    name: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = interrupted(run, {}, tmp_path, monkeypatch, 2)
+    checkpoint, _ = newest_sound(folder.checkpoints)
+    assert checkpoint is not None
+    torch.save({"state": Payload(tmp_path / "it-ran")}, checkpoint / name)
+    seal(checkpoint)  # a manifest that fits: it is no protection against intent
+    with pytest.raises(RunError, match="more in it than tensors"):
+        resumed(folder)
+    assert not (tmp_path / "it-ran").exists()
+    torch.load(checkpoint / name, weights_only=False)
+    assert (tmp_path / "it-ran").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["adapter_model.bin", "pytorch_model.bin", "other/adapter_model.bin", "pytorch_model_fsdp"],
+)
+def test_what_the_trainer_would_read_beyond_a_checkpoint_is_refused(
+    name: str, tmp_path: Path
+) -> None:
+    state = tmp_path / "trainer_state.json"
+    state.write_text("{}")
+    check_contents(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(RunError, match="no file of a checkpoint"):
+        check_contents(tmp_path)
+
+
+def test_nor_is_a_link_followed(tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("{}")
+    checkpoint = tmp_path / "checkpoint-1"
+    checkpoint.mkdir()
+    (checkpoint / "trainer_state.json").symlink_to(tmp_path / "outside")
+    with pytest.raises(RunError, match="no file of a checkpoint"):
+        check_contents(checkpoint)
+
+
+def test_nor_does_the_one_that_it_names_as_the_best(tmp_path: Path) -> None:
+    best, newest = tmp_path / "elsewhere", tmp_path / "checkpoint-2"
+    for folder in (best, newest):
+        folder.mkdir()
+    (newest / "trainer_state.json").write_text(json.dumps({"best_model_checkpoint": str(best)}))
+    check_contents(newest)
+    (best / "adapter_model.bin").write_bytes(b"")
+    with pytest.raises(RunError, match=r"elsewhere.adapter_model\.bin"):
+        check_contents(newest)

@@ -26,10 +26,12 @@ from textlora.inference.answers import (
 from textlora.inference.scoring import Logits, Progress
 from textlora.inference.windows import score_texts
 from textlora.model.adapters import load_adapter
+from textlora.model.architectures import max_positions
 from textlora.model.backbones import resize_embeddings
 from textlora.model.choose import choose_forward
 from textlora.model.forward import Forward
 from textlora.model.heads import load_base_classifier
+from textlora.model.safety import check_adapter_folder, check_tokenizer
 from textlora.model.spec import FILE_NAME, ClassifierSpec
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
@@ -78,6 +80,7 @@ class Predictor:
         tokenizer = load_tokenizer(folder)
         base = load_base_classifier(spec.backbone, spec.head, list(spec.label_names))
         encoder: Any = getattr(base.model, "encoder", base.model)
+        spec.require_positions(max_positions(encoder.config))
         resize_embeddings(encoder, tokenizer)
         model = load_adapter(base, folder).eval()
         if torch.cuda.is_available():
@@ -154,13 +157,21 @@ def adapter_folder(path: Path) -> Path:
 
     Raises:
         RunError: it is neither.
+        ModelError: there is something in it that no adapter may have.
     """
     if (path / FILE_NAME).is_file():
+        check_adapter_folder(path)
         return path
     run = RunFolder(path)
     run.require_finished()
     if not run.adapter.is_dir():
         raise RunError(f"{path}: the run has no adapter folder.", "Train it again.")
+    if not run.adapter.resolve().is_relative_to(path.resolve()):
+        raise ModelError(
+            f"{run.adapter}: this link leads out of the run.",
+            "Name the folder itself that it leads to, if you trust it.",
+        )
+    check_adapter_folder(run.adapter)
     return run.adapter
 
 
@@ -168,11 +179,14 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """Return the tokenizer of an adapter folder.
 
     Raises:
-        ModelError: it is missing or damaged.
+        ModelError: it is missing or damaged, or asks for code to be run.
     """
+    check_tokenizer(folder)
     try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError) as error:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
+    except Exception as error:  # the tokenizers library raises no kind of its own
         raise ModelError(
             f"{folder}: the tokenizer cannot be loaded.",
             "Give a complete adapter folder, with tokenizer.json.",

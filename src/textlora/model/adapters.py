@@ -13,7 +13,6 @@ from typing import Any
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model, get_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 from peft.utils import SAFETENSORS_WEIGHTS_NAME
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -21,12 +20,15 @@ from textlora.config import LoraSettings
 from textlora.errors import ConfigError, ModelError
 from textlora.model.backbones import Backbone
 from textlora.model.heads import BaseClassifier
+from textlora.model.rules import first_line
+from textlora.model.safety import check_adapter_folder
 from textlora.model.targets import (
     adapted_modules,
     checked_modules,
     is_inside,
     shortest,
 )
+from textlora.model.tensors import PREFIX, check_fits, require_finite
 
 # These start from a split of the base weight, which they change; the saved
 # adapter is converted so that it fits the untouched base.
@@ -38,7 +40,6 @@ _UNSUPPORTED_INITS = {
     "lora_ga": "it needs a gradient pass with its own configuration",
 }
 _ADAPTER = "default"
-_PREFIX = "base_model.model."
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def add_adapter(
             model = get_peft_model(base.model, config)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
         raise ConfigError(
-            f"PEFT refuses these LoRA settings: {_first_line(error)}", "See section lora."
+            f"PEFT refuses these LoRA settings: {first_line(error)}", "See section lora."
         ) from error
     added: Any = model.peft_config[_ADAPTER]
     added.modules_to_save = sorted(set(added.modules_to_save or []))
@@ -178,27 +179,6 @@ def export_adapter(model: PeftModel, folder: Path, untrained: UntrainedAdapter) 
     config.save_pretrained(str(folder))
 
 
-def saved_names(folder: Path) -> set[str]:
-    """Return the names of an adapter's tensors, as PEFT has them.
-
-    Raises:
-        ModelError: a file is missing or damaged.
-    """
-    weights = folder / SAFETENSORS_WEIGHTS_NAME
-    for file in (weights, folder / "adapter_config.json"):
-        if not file.is_file():
-            raise ModelError(
-                f"{folder}: {file.name} is missing.", "Give a complete adapter folder."
-            )
-    try:
-        with safe_open(weights, framework="pt") as tensors:
-            return set(tensors.keys())
-    except SafetensorError as error:
-        raise ModelError(
-            f"{weights}: the file is damaged ({_first_line(error)}).", "Restore it, or train again."
-        ) from None
-
-
 def leaves_base_alone(base: BaseClassifier, folder: Path) -> bool:
     """Return whether an adapter has low-rank updates and a head and nothing else.
 
@@ -208,25 +188,31 @@ def leaves_base_alone(base: BaseClassifier, folder: Path) -> bool:
     Raises:
         ModelError: a file is missing or damaged.
     """
-    config = LoraConfig.from_pretrained(str(folder))
-    init = config.init_lora_weights
-    if config.use_dora or (isinstance(init, str) and init != "gaussian"):
+    adapter = check_adapter_folder(folder)
+    init = adapter.config.get("init_lora_weights")
+    if adapter.config.get("use_dora") or (isinstance(init, str) and init != "gaussian"):
         return False
     return all(
         ".lora_A." in name
         or ".lora_B." in name
-        or is_inside(name.removeprefix(_PREFIX), base.trained_head)
-        for name in saved_names(folder)
+        or is_inside(name.removeprefix(PREFIX), base.trained_head)
+        for name in adapter.tensors
     )
 
 
 def load_adapter(base: BaseClassifier, folder: Path, *, trainable: bool = False) -> PeftModel:
     """Put a saved adapter, with its head, on a classifier.
 
+    The one place in which an adapter's weights are read; what they may be is in `safety.py`.
+
     Raises:
-        ModelError: files are missing, or a head weight is (the model would predict at random).
+        ModelError: files are missing or not what an adapter may have, or a head weight is missing
+            (the model would predict at random), or the adapter is of another base.
     """
-    _require_head(base, saved_names(folder), folder)
+    adapter = check_adapter_folder(folder)
+    _require_head(base, set(adapter.tensors), folder)
+    check_fits(adapter.tensors, adapter.config, base.model, folder)
+    require_finite(adapter.weights)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         # PEFT would go on with the missing weights as they are before training.
@@ -236,10 +222,12 @@ def load_adapter(base: BaseClassifier, folder: Path, *, trainable: bool = False)
                 base.model,  # type: ignore[arg-type]
                 str(folder),
                 is_trainable=trainable,
+                # Not read again: PEFT gets what was checked.
+                config=LoraConfig.from_peft_type(**adapter.config),
             )
         except (RuntimeError, ValueError, TypeError, UserWarning) as error:
             raise ModelError(
-                f"{folder}: the adapter does not fit this base model ({_first_line(error)}).",
+                f"{folder}: the adapter does not fit this base model ({first_line(error)}).",
                 "Load it on the model it was trained on.",
             ) from error
 
@@ -247,7 +235,7 @@ def load_adapter(base: BaseClassifier, folder: Path, *, trainable: bool = False)
 def _require_head(base: BaseClassifier, saved: set[str], folder: Path) -> None:
     for name in base.trained_head:
         for weight, _ in base.model.get_submodule(name).named_parameters():
-            if f"{_PREFIX}{name}.{weight}" not in saved:
+            if f"{PREFIX}{name}.{weight}" not in saved:
                 raise ModelError(
                     f"{folder}: the adapter has no weights for the head module '{name}' "
                     f"({weight}); it would predict at random.",
@@ -262,7 +250,7 @@ def _with_full_head(
     inner: nn.Module = model.base_model.model  # type: ignore[assignment]
     result = dict(tensors)
     for name in head:
-        prefix = f"{_PREFIX}{name}."
+        prefix = f"{PREFIX}{name}."
         result = {key: tensor for key, tensor in result.items() if not key.startswith(prefix)}
         merged = _merged(copy.deepcopy(inner.get_submodule(name)))
         result.update({prefix + key: weight for key, weight in merged.named_parameters()})
@@ -300,7 +288,3 @@ def _checked_init(init: bool | str) -> bool | str:
                     "Use true, gaussian, pissa, pissa_niter_16, olora or orthogonal.",
                 )
     return init
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

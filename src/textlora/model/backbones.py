@@ -35,12 +35,14 @@ from textlora.config import BUNDLED_MODEL, DEFAULT_MODEL
 from textlora.errors import ModelError
 from textlora.model.architectures import max_positions
 from textlora.model.bundled import bundled_config, bundled_folder
+from textlora.model.safety import read_settings
 
 PAD_TOKEN = "[PAD]"  # noqa: S105
 CONFIG_NAME = "config.json"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 DEFAULT_MAX_LENGTH = 512
+MAX_ADDED_TOKENS = 1000  # beyond the model's own rows: these are random, and are not saved
 
 # The published configurations of the checkpoints that recipes name, so that a
 # recipe can be checked without a download.
@@ -151,6 +153,7 @@ class Backbone:
 
     def _load(self, loader: Callable[..., Any], what: str, **kwargs: Any) -> Any:
         folder = self.folder()
+        _require_own_kernels(folder)
         # transformers' own load report lists the new head's weights as a warning at every start.
         verbosity = transformers_logging.get_verbosity()
         bars = transformers_logging.is_progress_bar_enabled()
@@ -170,6 +173,18 @@ class Backbone:
                 transformers_logging.enable_progress_bar()
 
 
+def _require_own_kernels(folder: Path) -> None:
+    # Transformers would fetch a kernel, which is a program, from the Hub by these.
+    settings = read_settings(folder / CONFIG_NAME)
+    for key in ("attn_implementation", "_attn_implementation", "experts_implementation"):
+        value = settings.get(key)
+        if value is not None and not (isinstance(value, str) and value.isidentifier()):
+            raise ModelError(
+                f"{folder / CONFIG_NAME}: '{key}' asks for code from elsewhere to be run.",
+                "Remove it from the file: Transformers' own is used.",
+            )
+
+
 def resize_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> bool:
     """Add embedding rows where the tokenizer has more tokens than the model.
 
@@ -177,10 +192,20 @@ def resize_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
 
     Returns:
         Whether rows were added.
+
+    Raises:
+        ModelError: so many are missing that the tokenizer is not the model's.
     """
     model.config.pad_token_id = tokenizer.pad_token_id
-    if len(tokenizer) <= model.get_input_embeddings().weight.shape[0]:
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) <= rows:
         return False
+    if len(tokenizer) > rows + MAX_ADDED_TOKENS:
+        raise ModelError(
+            f"The tokenizer has {len(tokenizer):,} tokens, and the model knows {rows:,}: "
+            "they do not belong together.",
+            "Use the model's own tokenizer.",
+        )
     model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     return True
 

@@ -11,7 +11,9 @@ from textlora.errors import ModelError
 from textlora.evaluation.decisions import BY_PROBABILITY, Decision
 from textlora.model.backbones import Backbone
 from textlora.model.heads import HeadSpec
-from textlora.run import read_json, write_json
+from textlora.model.rules import CLASSIFIER
+from textlora.model.safety import check_values, read_settings
+from textlora.run import write_json
 
 FILE_NAME = "textlora.json"
 FORMAT = 1
@@ -78,6 +80,19 @@ class ClassifierSpec:
             return f"truncated in the middle ({self.head_share:.0%} from the start)"
         return f"truncated on the {self.truncation_side}"
 
+    def require_positions(self, positions: int | None) -> None:
+        """Refuse a base that takes shorter texts than this cuts; None: it sets no limit.
+
+        Raises:
+            ModelError: it does.
+        """
+        if positions is not None and self.max_length > positions:
+            raise ModelError(
+                f"{self.backbone.name_or_path}: this model takes {positions} tokens, and the "
+                f"adapter's texts have up to {self.max_length}.",
+                "Load it on the model it was trained on.",
+            )
+
     def save(self, folder: Path) -> None:
         """Write the description into an adapter folder."""
         write_json(folder / FILE_NAME, {"format": FORMAT, **asdict(self)})
@@ -95,11 +110,12 @@ class ClassifierSpec:
                 f"{folder}: {FILE_NAME} is missing, so this is no textlora adapter.",
                 "Load other adapters with PEFT.",
             )
-        values: dict[str, Any] = read_json(path)
+        values: dict[str, Any] = read_settings(path)
         if values.pop("format", None) != FORMAT:
             raise ModelError(
                 f"{path}: this format is not known to this version.", "Update textlora."
             )
+        check_values(values, CLASSIFIER, path)
         try:
             values["backbone"] = Backbone(**values["backbone"])
             values["head"] = HeadSpec(**values["head"])
@@ -107,6 +123,29 @@ class ClassifierSpec:
                 values[name] = tuple(values[name])
             if "decision" in values:  # adapters of earlier versions have none
                 values["decision"] = Decision.from_dict(values["decision"])
-            return cls(**values)
+            spec = cls(**values)
         except (KeyError, TypeError) as error:
             raise ModelError(f"{path}: the file is damaged ({error}).", "Restore it.") from None
+        _require_agreement(spec, path)
+        return spec
+
+
+def _require_agreement(spec: ClassifierSpec, path: Path) -> None:
+    """Refuse a description whose parts are of different numbers of classes.
+
+    Raises:
+        ModelError: they are.
+    """
+    classes, rule = len(spec.label_names), spec.decision
+    sizes = [spec.head.num_labels, len(spec.label_values)]
+    if rule.thresholds is not None:
+        one = not spec.head.multi_label and len(rule.thresholds) == 1
+        sizes.append(2 if one else len(rule.thresholds))
+    if rule.costs is not None:
+        sizes += [len(rule.costs), *(len(row) for row in rule.costs)]
+    if any(size != classes for size in sizes):
+        raise ModelError(
+            f"{path}: the file is damaged (it is of {classes} classes by their names, and of "
+            f"{next(size for size in sizes if size != classes):,} elsewhere).",
+            "Restore it.",
+        )

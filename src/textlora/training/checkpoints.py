@@ -3,20 +3,44 @@
 `transformers` writes a checkpoint file by file and resumes from the newest
 folder unread, so that a kill during a save breaks the run. Here a checkpoint
 without a manifest that fits its files does not exist.
+
+The manifest tells damage, not malice: whoever changes a file can change it, too.
+What a stranger's checkpoint could do is therefore held off in another way.
+Weights come from safetensors alone, and the files of optimizer, schedule and
+random numbers, which are pickles, are read by torch's loader of plain values
+(`weights_only=True`), which refuses everything else before anything is run.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import pickle
+import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from textlora.run import write_json
+from textlora.errors import RunError
+from textlora.run import read_json, write_json
 
 MANIFEST = "manifest.json"
+STATE = "trainer_state.json"
+# What the Trainer writes and reads for a model with an adapter. It would also take pickled
+# weights, and folders of further adapters, where it finds them.
+_FILES = (
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "optimizer.pt",
+    "scheduler.pt",
+    "scaler.pt",
+    STATE,
+    MANIFEST,
+)
+_RANDOM_STATE = re.compile(r"rng_state(_\d+)?\.pth")
 
 
 def seal(checkpoint: Path) -> None:
@@ -48,6 +72,39 @@ def newest_sound(folder: Path) -> tuple[Path | None, list[Path]]:
             return checkpoint, unsound
         unsound.append(checkpoint)
     return None, unsound
+
+
+def check_contents(checkpoint: Path) -> None:
+    """Refuse files from which the Trainer would read more than it wrote.
+
+    Raises:
+        RunError: there are some, here or in the checkpoint that this one names as the best.
+    """
+    best = read_json(checkpoint / STATE).get("best_model_checkpoint")
+    for folder in {checkpoint, *([Path(best)] if isinstance(best, str) else [])}:
+        for path in folder.iterdir() if folder.is_dir() else ():
+            known = path.name in _FILES or _RANDOM_STATE.fullmatch(path.name)
+            if not known or path.is_symlink() or not path.is_file():
+                raise RunError(
+                    f"{path}: this is no file of a checkpoint, and could be read as one.",
+                    "Remove it if you trust the rest, or train anew.",
+                )
+
+
+@contextmanager
+def only_plain_values() -> Iterator[None]:
+    """Turn torch's refusal of a pickle into an error that the user can mend.
+
+    Raises:
+        RunError: a file of a checkpoint has more in it than tensors, numbers and texts.
+    """
+    try:
+        yield
+    except pickle.UnpicklingError as error:
+        raise RunError(
+            "The checkpoint has more in it than tensors and numbers; nothing of that was run.",
+            "Do not resume checkpoints that you have not made; train anew.",
+        ) from error
 
 
 def discard(checkpoints: list[Path]) -> None:

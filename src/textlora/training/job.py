@@ -190,7 +190,8 @@ def fit(
         )
         trainer.remove_callback(PrinterCallback)
         checkpoint = _checkpoint_to_resume(folder, console)
-        with progress.bar, storage_errors(f"writing a checkpoint to {folder.checkpoints}"):
+        writing = storage_errors(f"writing a checkpoint to {folder.checkpoints}")
+        with progress.bar, writing, checkpoints.only_plain_values():
             trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     predictor.model.eval()
     return _history(trainer)
@@ -233,6 +234,7 @@ def _checkpoint_to_resume(folder: RunFolder, console: Console) -> Path | None:
         console.print(f"Resume     {path.name} is incomplete and is not used")
     checkpoints.discard(unsound)
     if checkpoint is not None:
+        checkpoints.check_contents(checkpoint)
         console.print(f"Resume     from {checkpoint.name}")
     return checkpoint
 
