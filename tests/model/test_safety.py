@@ -13,19 +13,25 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig
 from safetensors.torch import load_file, save_file
 
 from support.adapters import save_served
 from textlora.errors import ModelError
+from textlora.evaluation.decisions import Decision
 from textlora.inference.predictor import Predictor
 from textlora.model.adapters import load_adapter
+from textlora.model.backbones import Backbone
+from textlora.model.heads import HeadSpec
+from textlora.model.rules import ADAPTER_CONFIG, CLASSIFIER
 from textlora.model.safety import check_adapter_folder
+from textlora.model.spec import ClassifierSpec
 
 CONFIG, SPEC, TOKENIZER = "adapter_config.json", "textlora.json", "tokenizer_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -510,3 +516,14 @@ def test_a_run_s_adapter_is_in_the_run(run_folder: Path, cli: Callable[..., Any]
     result = cli("predict", run_folder, "a good film")
     assert result.code == 2
     assert "leads out of the run" in result.err
+
+
+def test_every_setting_that_is_written_has_a_rule() -> None:
+    """A new field of textlora's, or of PEFT's, is decided on here, not at a user's."""
+    assert {field.name for field in fields(ClassifierSpec)} <= set(CLASSIFIER)
+    assert {field.name for field in fields(LoraConfig)} - {"runtime_config"} <= set(ADAPTER_CONFIG)
+    head = HeadSpec("mlp", "mean", "bce", 3, multi_label=True)
+    rule = Decision(thresholds=(0.5, 0.1, 0.9), min_confidence=0.3)
+    assert CLASSIFIER["head"].accepts(asdict(head))
+    assert CLASSIFIER["backbone"].accepts(asdict(Backbone("owner/name", "v1")))
+    assert CLASSIFIER["decision"].accepts(json.loads(json.dumps(asdict(rule))))
