@@ -51,7 +51,7 @@ class Connection:
     async def send(self, request: bytes) -> int:
         """Send a request and return the status; 0: the connection broke."""
         try:
-            if self._streams is None:
+            if self._streams is None or self._streams[0].at_eof():  # closed while it was idle
                 self._streams = await asyncio.open_connection(self._host, self._port)
             reader, writer = self._streams
             writer.write(request)

@@ -47,10 +47,11 @@ from workload import TRAIN_FILE, VALIDATION_FILE, read_reviews, require_data
 
 PARTS = ("peers", "adapters", "load")
 SINGLE, BATCHED, OURS = "pipeline, one at a time", "pipeline, batched", "textlora"
-CLIENTS = {"short": (1, 2, 4, 8, 16, 32, 64), "reviews": (1, 2, 4, 8, 16, 32)}
+CLIENTS = (1, 2, 4, 8, 16, 32, 64)
 ADAPTERS = 100
 ADAPTER_CLIENTS = 64
 OVERLOAD, MODERATE = 1.5, 0.6
+TOKENS_OF_SHORT = 38
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--run", type=Path, help="a finished run, in place of training one")
     parser.add_argument("--work", type=Path, default=Path("runs/score"), help="kept for next time")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--clients", nargs="+", type=int, default=list(CLIENTS))
     parser.add_argument("--seconds", type=float, default=8.0, help="of a level")
     parser.add_argument("--load-seconds", type=float, default=60.0)
     parser.add_argument("--rounds", type=int, default=3, help="of the part adapters")
@@ -108,7 +110,7 @@ def main() -> None:
     texts = {"short": short_texts(reviews.texts), "reviews": reviews.texts}
     found: dict[str, Any] = {}
     if "peers" in options.parts:
-        found["peers"] = compare_peers(files, texts, options.seconds, console)
+        found["peers"] = compare_peers(files, texts, options, console)
     if "adapters" in options.parts:
         found["adapters"] = many_adapters(files, texts["short"], options, console)
     if "load" in options.parts:
@@ -188,22 +190,23 @@ def pipeline(files: Files, mode: str) -> Any:
 
 
 def compare_peers(
-    files: Files, texts: dict[str, list[str]], seconds: float, console: Console
+    files: Files, texts: dict[str, list[str]], options: argparse.Namespace, console: Console
 ) -> dict[str, Any]:
     """Measure every server under every number of clients, in turns."""
     found: dict[str, Any] = {}
+    seconds = options.seconds
     with ExitStack() as stack:
         servers = {
             OURS: stack.enter_context(ours(files)),
             SINGLE: stack.enter_context(pipeline(files, "single")),
             BATCHED: stack.enter_context(pipeline(files, "batched")),
         }
-        for kind, clients in CLIENTS.items():
-            requests = requests_of(texts[kind])
+        for kind, own in texts.items():
+            requests = requests_of(own)
             levels: dict[str, list[Level]] = {name: [] for name in servers}
             for server in servers.values():  # compiles kernels for the shapes to come
                 closed_loop(server.url, requests, 16, seconds / 2)
-            for count in clients:
+            for count in options.clients:
                 for name, server in servers.items():
                     level = measure(server.url, requests, count, seconds)
                     levels[name].append(level)
@@ -323,11 +326,14 @@ def overload(
     """Send more than can be answered; then kill a worker."""
     requests = requests_of(texts)
     found = {}
-    # A queue of about a second: what comes beyond is refused, and the rest keeps its time.
-    with ours(files, "--max-queue-tokens", 16_384) as server:
+    with ours(files) as server:
         closed_loop(server.url, requests, 64, options.seconds)
         capacity = closed_loop(server.url, requests, 64, options.seconds).rate
-        console.print(f"capacity: {capacity:.0f} requests/s", highlight=False)
+    console.print(f"capacity: {capacity:.0f} requests/s", highlight=False)
+    # A queue of about a second: what comes beyond is refused, and the rest keeps its time.
+    queue = max(1024, round(TOKENS_OF_SHORT * capacity))
+    with ours(files, "--max-queue-tokens", queue) as server:
+        closed_loop(server.url, requests, 16, options.seconds)
         result = open_loop(server.url, requests, OVERLOAD * capacity, options.load_seconds)
         found["overload"] = told(f"{OVERLOAD} x the capacity", capacity, result)
     with ours(files, "--workers", 2) as server:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +250,43 @@ def test_health(serve: Serve) -> None:
     refused = client.post("/predict", json={"inputs": TEXT})
     assert (refused.status_code, refused.json()["error_type"]) == (503, "unhealthy")
     assert client.get("/health/live").status_code == 200
+
+
+def test_no_answer_in_time_and_a_full_queue(serve: Serve) -> None:
+    client = serve(limits=Limits(timeout=0.2, max_queue_tokens=10))
+    service: Any = client.app.state.service  # type: ignore[attr-defined]
+    engine = service.registry.get(None).engine
+    go = threading.Event()
+    compute = engine.logits
+    engine.logits = lambda work: go.wait(10) and compute(work)
+    late = client.post("/predict", json={"inputs": TEXT})
+    assert (late.status_code, late.json()["error_type"]) == (504, "timeout")
+    client.post("/predict", json={"inputs": TEXTS})  # waits behind it, and is given up, too
+    full = client.post("/predict", json={"inputs": TEXTS})
+    assert (full.status_code, full.json()["error_type"]) == (429, "overloaded")
+    assert int(full.headers["retry-after"]) >= 1
+    go.set()
+    deadline = time.monotonic() + 10
+    while client.post("/predict", json={"inputs": TEXT}).status_code != 200:
+        assert time.monotonic() < deadline
+    assert service.batcher.queue_size == 0
+
+
+def test_a_mistake_of_the_server_is_told_as_one(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = serve()
+    engine = client.app.state.service.registry.get(None).engine  # type: ignore[attr-defined]
+
+    def broken(work: Any) -> Any:
+        raise RuntimeError(TEXT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "logits", broken)
+        response = client.post("/predict", json={"inputs": TEXT})
+        assert (response.status_code, response.json()["error_type"]) == (500, "backend")
+        assert TEXT not in response.text
+        patched.setattr(engine, "logits", lambda work: [np.full((1, 2), np.nan, np.float32)])
+        not_finite = client.post("/predict", json={"inputs": TEXT})
+        assert (not_finite.status_code, not_finite.json()["error_type"]) == (500, "backend")
+    assert client.post("/predict", json={"inputs": TEXT}).status_code == 200

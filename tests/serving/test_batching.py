@@ -52,7 +52,7 @@ def test_requests_of_many_adapters_share_batches_up_to_the_budget(
     engine: Engine, run_async: Callable[[Any], Any]
 ) -> None:
     reports: list[BatchReport] = []
-    batcher = Batcher(10, 1000, reports.append)
+    batcher = Batcher(10, 1000, report=reports.append)
 
     async def main() -> list[Any]:
         engine.go.clear()
@@ -193,3 +193,33 @@ def test_closing_answers_what_waits_and_takes_nothing_more(
         return await asyncio.gather(*tasks)
 
     assert [int(scored.logits[0][1]) for scored in run_async(main())] == [0, 1, 2, 3, 4]
+
+
+def test_what_would_wait_too_long_is_refused(
+    engine: Engine, run_async: Callable[[Any], Any]
+) -> None:
+    batcher = Batcher(4, 1000, max_seconds=0.0)
+
+    async def main() -> None:
+        await batcher.score(engine, 0, [ids(1, 4)])  # now the rate is known
+        engine.began.clear()
+        engine.go.clear()
+        running = asyncio.create_task(batcher.score(engine, 0, [ids(1, 4)]))
+        await asyncio.to_thread(engine.began.wait)
+        waiting = asyncio.create_task(batcher.score(engine, 0, [ids(1, 4)]))
+        await asyncio.sleep(0.02)
+        with pytest.raises(RefusedError) as refused:
+            await batcher.score(engine, 0, [ids(1, 1)])
+        assert refused.value.status == 429
+        engine.go.set()
+        await asyncio.gather(running, waiting)
+
+    run_async(main())
+    batcher.close()
+
+
+def test_a_batch_is_as_large_as_when_files_are_scored() -> None:
+    from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET
+    from textlora.serving.settings import Limits
+
+    assert Limits().max_batch_tokens == DEFAULT_TOKEN_BUDGET

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import schemathesis
-import uvicorn
 from huggingface_hub import InferenceClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
@@ -21,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from serving.conftest import Serve
+from support.servers import listening
 from textlora.serving.app import create_app
 from textlora.serving.settings import ServingSettings
 
@@ -38,14 +36,8 @@ def url(adapters: Path) -> Iterator[str]:
     """Serve two adapters at a free port, in a thread."""
     runs = tuple((name, adapters / name) for name in ("a0", "a2"))
     app = create_app(ServingSettings(runs=runs, precision="fp32", api_key="geheim"))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with listening(app) as url:
+        yield url
 
 
 def test_the_client_of_the_hub_works_unchanged(url: str) -> None:

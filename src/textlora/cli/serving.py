@@ -9,6 +9,9 @@ import typer
 
 from textlora.cli.options import Precision, compute_settings, quiet_option
 from textlora.errors import ConfigError, MissingExtraError
+from textlora.serving.settings import Limits, ServingSettings
+
+_LIMITS = Limits()
 
 
 def serve(
@@ -31,13 +34,21 @@ def serve(
     threads: Annotated[
         int | None, quiet_option("--threads", "Of the arithmetic in a process.")
     ] = None,
-    max_batch_tokens: Annotated[int, typer.Option(help="Token rows of a batch.", min=1)] = 4096,
+    max_batch_tokens: Annotated[
+        int, typer.Option(help="Token rows of a batch.", min=1)
+    ] = _LIMITS.max_batch_tokens,
     max_queue_tokens: Annotated[
         int, typer.Option(help="Token rows that may wait; beyond: 429.", min=1)
-    ] = 65_536,
-    max_client_batch_size: Annotated[int, typer.Option(help="Texts in a request.", min=1)] = 32,
-    payload_limit: Annotated[int, typer.Option(help="Bytes of a request.", min=1)] = 2_000_000,
-    timeout: Annotated[float, typer.Option(help="Seconds for an answer; then 504.", min=0.1)] = 30,
+    ] = _LIMITS.max_queue_tokens,
+    max_client_batch_size: Annotated[
+        int, typer.Option(help="Texts in a request.", min=1)
+    ] = _LIMITS.max_client_batch_size,
+    payload_limit: Annotated[
+        int, typer.Option(help="Bytes of a request.", min=1)
+    ] = _LIMITS.payload_limit,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds for an answer; then 504.", min=0.1)
+    ] = _LIMITS.timeout,
     api_key: Annotated[
         str | None,
         typer.Option(
@@ -57,7 +68,6 @@ def serve(
     except ImportError:
         raise MissingExtraError("textlora serve", "serve") from None
     from textlora.serving.running import serve as run
-    from textlora.serving.settings import Limits, ServingSettings
 
     if adapters is not None and not adapters.is_dir():
         raise ConfigError(f"--adapters {adapters}: there is no such folder.", "Make it first.")
@@ -76,6 +86,8 @@ def serve(
         api_key=api_key or None,
         threads=threads,
     )
+    if host not in ("127.0.0.1", "::1", "localhost") and not settings.api_key:
+        typer.echo(f"Whoever reaches {host} may use this server: set TEXTLORA_API_KEY.", err=True)
     names = ", ".join(name for name, _ in settings.runs)
     run(
         settings,

@@ -106,7 +106,7 @@ class SharedBase:
         updates = sum(lora.a.nbytes + lora.b.nbytes for lora in loras)
         shared = {weight.data_ptr() for weight in self._weights.values()}
         head = adapter.classifier.parameters()
-        return updates + sum(own.nbytes for own in head if own.data_ptr() not in shared)
+        return int(updates + sum(own.nbytes for own in head if own.data_ptr() not in shared))
 
     def _template(self, head: HeadSpec) -> BaseClassifier:
         """Return a classifier on the shared weights; its own head is a fresh one."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -88,6 +89,7 @@ class Registry:
         self._precision = precision
         self._folder = folder
         self._adapters: dict[str, ServedAdapter] = {}
+        self._named: dict[str, Path] = {}
         self._engines: dict[_BaseKey, SharedEngine] = {}
         self._tokenizations: dict[str, Tokenization] = {}
         self._changing = threading.Lock()
@@ -126,7 +128,9 @@ class Registry:
                 raise ConfigError(
                     f"Two adapters are called '{name}'.", "Give one a name: textlora serve NAME=RUN"
                 )
-            return self._put(name, self._load(name, path, fixed=True))
+            adapter = self._put(name, self._load(name, path, fixed=True))
+            self._named[name] = path
+            return adapter
 
     def load(self, name: str) -> ServedAdapter:
         """Load the adapter of that name from the allowed folder; where it is loaded, again.
@@ -160,6 +164,16 @@ class Registry:
                     409, "conflict", "This adapter was named at the start and stays."
                 )
             self._adapters = {k: v for k, v in self._adapters.items() if k != name}
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[Path]:
+        """Hand out the folder of an adapter; while it is read, no other is.
+
+        Raises:
+            RefusedError: there is no such adapter, or its folder is gone.
+        """
+        with self._changing:
+            yield self._named[name] if self.get(name).fixed else self._allowed(name)
 
     def available(self) -> list[str]:
         """Return the names in the allowed folder that could be loaded."""

@@ -15,8 +15,10 @@ from starlette.exceptions import HTTPException
 
 from textlora.serving.adapters import NAME, ServedAdapter
 from textlora.serving.docs_page import docs_page
+from textlora.serving.explaining import Explainer, explained, explains
 from textlora.serving.guard import Guard
 from textlora.serving.logs import LOGGER
+from textlora.serving.pages import add_page
 from textlora.serving.ranking import ranked
 from textlora.serving.refusals import RefusedError
 from textlora.serving.schemas import (
@@ -25,10 +27,14 @@ from textlora.serving.schemas import (
     ClassifyRequest,
     ClassifyResponse,
     ErrorBody,
+    ExplainRequest,
+    ExplainResponse,
     Health,
     Info,
     PredictRequest,
     Score,
+    UntrainedRequest,
+    UntrainedResponse,
 )
 from textlora.serving.service import Scores, Service
 from textlora.serving.settings import ServingSettings
@@ -54,6 +60,12 @@ _CHANGES = {
     409: {"model": ErrorBody, "description": "The adapter cannot be loaded, or has to stay."},
 }
 
+_EXPLAINING = {
+    **_ERRORS,
+    409: {"model": ErrorBody, "description": "This adapter cannot be explained."},
+    501: {"model": ErrorBody, "description": "captum is not installed."},
+}
+
 
 def create_app(settings: ServingSettings) -> FastAPI:
     """Return the application; its adapters are loaded here, not at the first request.
@@ -62,10 +74,12 @@ def create_app(settings: ServingSettings) -> FastAPI:
         TextloraError: an adapter that was named cannot be loaded.
     """
     service = Service(settings)
+    explainer = Explainer(service.registry, settings.precision, settings.limits.timeout)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        explainer.close()
         service.close()
 
     app = FastAPI(
@@ -80,8 +94,10 @@ def create_app(settings: ServingSettings) -> FastAPI:
     app.state.service = service
     _add_errors(app)
     _add_predictions(app, service)
+    _add_explanations(app, service, explainer)
     _add_adapters(app, service)
     _add_state(app, service)
+    add_page(app)
     app.add_middleware(
         Guard,
         metrics=service.metrics,
@@ -150,6 +166,27 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
         )
 
 
+def _add_explanations(app: FastAPI, service: Service, explainer: Explainer) -> None:
+    async def adapter_of(request: Request, name: str | None) -> ServedAdapter:
+        await service.follow()
+        adapter = service.registry.get(name)
+        request.scope["textlora"].update(adapter=adapter.name)
+        return adapter
+
+    @app.post("/explain", responses=_EXPLAINING)
+    async def explain(request: Request, body: ExplainRequest) -> ExplainResponse:
+        """What every word of a text did for a class, by integrated gradients; takes seconds."""
+        adapter = await adapter_of(request, body.model)
+        return explained(adapter, await explainer.explain(adapter, body.inputs, body.target))
+
+    @app.post("/untrained", responses=_EXPLAINING)
+    async def untrained(request: Request, body: UntrainedRequest) -> UntrainedResponse:
+        """What the same encoder answers with a head of random weights."""
+        adapter = await adapter_of(request, body.model)
+        answer = await explainer.untrained(adapter, body.inputs)
+        return UntrainedResponse(model=adapter.name, **vars(answer))
+
+
 def _add_adapters(app: FastAPI, service: Service) -> None:
     @app.get("/adapters")
     async def adapters() -> AdapterList:
@@ -197,6 +234,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
             default=first.name,
             adapters=infos,
             limits=vars(service.settings.limits),  # type: ignore[arg-type]
+            explains=explains(),
             version=version("textlora"),
         )
 

@@ -8,6 +8,7 @@ batches fill themselves. The sequences of a request may go in several batches.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections import deque
@@ -84,6 +85,7 @@ class Batcher:
     Args:
         max_batch_tokens: token rows of a batch; a longer sequence goes alone.
         max_queue_tokens: token rows that may wait.
+        max_seconds: how long they may wait, at the rate so far.
         report: called in the thread after every batch.
     """
 
@@ -91,10 +93,12 @@ class Batcher:
         self,
         max_batch_tokens: int,
         max_queue_tokens: int,
+        max_seconds: float = math.inf,
         report: Callable[[BatchReport], None] | None = None,
     ) -> None:
         self._max_batch_tokens = max_batch_tokens
         self._max_queue_tokens = max_queue_tokens
+        self._max_seconds = max_seconds
         self._report = report
         self._waiting: dict[Engine, deque[_Request]] = {}
         self._tokens = 0
@@ -157,7 +161,7 @@ class Batcher:
             if self._closing:
                 raise RefusedError(503, "unhealthy", "The server is shutting down.", retry_after=5)
             # One request alone is always taken, however long: else it would be refused for ever.
-            if self._tokens and self._tokens + tokens > self._max_queue_tokens:
+            if self._tokens and self._is_too_much(self._tokens + tokens):
                 raise RefusedError(
                     429, "overloaded", "The queue is full; try again later.", self._seconds_left()
                 )
@@ -165,6 +169,10 @@ class Batcher:
             self._tokens += tokens
             self._sequences += len(request.sequences)
             self._changed.notify()
+
+    def _is_too_much(self, tokens: int) -> bool:
+        too_long = self._rate is not None and tokens > self._rate * self._max_seconds
+        return tokens > self._max_queue_tokens or too_long
 
     def _seconds_left(self) -> int:
         return max(1, round(self._tokens / self._rate)) if self._rate else 1
@@ -229,12 +237,13 @@ class Batcher:
             for (_, _, owners), rows in zip(work.values(), logits, strict=True)
             for (request, place), row in zip(owners, rows, strict=True)
         ]
-        self._hand_over(batch, done, None, started)
         seconds = time.perf_counter() - started
         rate = batch.tokens / seconds
         self._rate = rate if self._rate is None else self._rate + _NEWEST * (rate - self._rate)
+        # Before the answers: who has one finds it in the metrics.
         if self._report is not None:
             self._report(BatchReport(batch.tokens, len(batch.parts), len(work), seconds))
+        self._hand_over(batch, done, None, started)
 
     def _hand_over(
         self,

@@ -13,10 +13,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from textlora.serving.logs import LOGGER
 from textlora.serving.metrics import Metrics
+from textlora.serving.pages import PAGE_PATHS
 from textlora.serving.refusals import RefusedError
 
 # Open without a key: what a load balancer asks, and the pages that a key is typed into.
-OPEN_PATHS = ("/", "/health", "/health/live", "/health/ready", "/docs", "/openapi.json")
+OPEN_PATHS = (
+    *PAGE_PATHS,
+    "/health",
+    "/health/live",
+    "/health/ready",
+    "/docs",
+    "/openapi.json",
+)
 _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

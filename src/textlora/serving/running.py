@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import torch
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
@@ -20,6 +19,10 @@ from textlora.serving.settings import ServingSettings
 
 # With this set, prometheus_client writes a process's figures into one folder for all of them.
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+# After so long without a sign of life a worker is taken for hung; one that ended is seen at once.
+_HUNG_SECONDS = 60
+# Clients reuse connections; one that is closed a moment before is a broken request to some.
+_IDLE_SECONDS = 75
 # Beyond the time limit of an answer, for what hangs after SIGTERM.
 _GRACE_SECONDS = 5
 
@@ -68,6 +71,8 @@ def worker_app(settings: ServingSettings) -> object:
 
 
 def _supervise(settings: ServingSettings, workers: int, listening: socket.socket) -> None:
+    import torch
+
     threads = settings.threads or max(1, torch.get_num_threads() // workers)
     with tempfile.TemporaryDirectory(prefix="textlora-serve-") as folder:
         roster, figures = Path(folder, "adapters"), Path(folder, "metrics")
@@ -84,6 +89,8 @@ def _config(app: object, settings: ServingSettings, **more: object) -> uvicorn.C
         app,  # type: ignore[arg-type]
         log_config=None,
         access_log=False,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_worker_healthcheck=_HUNG_SECONDS,
         server_header=False,
         timeout_graceful_shutdown=round(settings.limits.timeout) + _GRACE_SECONDS,
         **more,  # type: ignore[arg-type]

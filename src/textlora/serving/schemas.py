@@ -88,6 +88,59 @@ class ClassifyResponse(BaseModel):
     inference_ms: float
 
 
+class ExplainRequest(_Strict):
+    """A request for what every word of a text did."""
+
+    inputs: Text = Field(description="One text.")
+    model: AdapterName | None = None
+    target: str | None = Field(None, description="The class; unset: the answered one.")
+
+
+class Piece(BaseModel):
+    """A piece of the text: a word, a part that was not read, or what lies between."""
+
+    text: str
+    score: float | None = Field(None, description="Log-odds that a word adds; null: no word.")
+    level: int = Field(0, description="From -5, against the target, to 5, for it.")
+    unseen: bool = Field(False, description="Left out: cut off, or in another window.")
+
+
+class WordScore(BaseModel):
+    """A word and the log-odds that it adds."""
+
+    text: str
+    score: float
+
+
+class ExplainResponse(BaseModel):
+    """What every word did for a class; the pieces make up the text as the model reads it."""
+
+    model: str
+    target: str
+    probability: float
+    baseline: str = Field(description="The token that stands for no word.")
+    baseline_probability: float = Field(description="With every word replaced by it.")
+    pieces: list[Piece]
+    speak_for: list[WordScore] = Field(description="The strongest, the strongest first.")
+    speak_against: list[WordScore]
+    quality: str = Field(description="How exact the scores are, and what they leave out.")
+
+
+class UntrainedRequest(_Strict):
+    """A request for the answer that there was before training."""
+
+    inputs: Text = Field(description="One text.")
+    model: AdapterName | None = None
+
+
+class UntrainedResponse(BaseModel):
+    """Probabilities by the same encoder with a head of random weights."""
+
+    model: str
+    probabilities: dict[str, float]
+    seed: int = Field(description="Of the head's weights.")
+
+
 class AdapterInfo(BaseModel):
     """An adapter that is loaded."""
 
@@ -132,6 +185,7 @@ class Info(BaseModel):
     default: str
     adapters: list[AdapterInfo]
     limits: LimitsInfo
+    explains: bool = Field(description="Whether POST /explain has what it needs.")
     version: str
 
 

@@ -78,7 +78,9 @@ class Service:
         self._loaded: dict[str, int] = {}
         self._follow()
         limits = settings.limits
-        self.batcher = Batcher(limits.max_batch_tokens, limits.max_queue_tokens, self.metrics.batch)
+        self.batcher = Batcher(
+            limits.max_batch_tokens, limits.max_queue_tokens, limits.timeout, self.metrics.batch
+        )
         # One thread: tokenizers have threads of their own, and the cores are the batches'.
         self._tokenizing = ThreadPoolExecutor(1, thread_name_prefix="tokenizing")
         # Apart from it, so that requests do not wait while an adapter is read.

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET
+# No heavy imports: the command line reads the defaults, and a worker process that starts must
+# answer its supervisor before it has loaded torch.
 
 
 @dataclass(frozen=True)
@@ -15,14 +16,15 @@ class Limits:
 
     Args:
         max_batch_tokens: token rows of a batch; a longer text goes alone.
-        max_queue_tokens: token rows that may wait; what would exceed them is refused with 429.
+        max_queue_tokens: token rows that may wait; what would exceed them is refused with 429, as
+            is what would wait for longer than `timeout`.
         max_client_batch_size: texts in a request; more are refused with 422.
         payload_limit: bytes of a request's body; more are refused with 413.
         timeout: seconds after which an answer that is not there is given up with 504.
     """
 
-    max_batch_tokens: int = DEFAULT_TOKEN_BUDGET
-    max_queue_tokens: int = 16 * DEFAULT_TOKEN_BUDGET
+    max_batch_tokens: int = 4096
+    max_queue_tokens: int = 65_536
     max_client_batch_size: int = 32
     payload_limit: int = 2_000_000
     timeout: float = 30.0
