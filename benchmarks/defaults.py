@@ -1,13 +1,15 @@
 """Which settings are best for the bundled encoder and 1,000 labels? Chosen on validation.
 
     python benchmarks/defaults.py --work runs/defaults [--arm NAME] [--seeds 3]
-    python benchmarks/defaults.py --work runs/defaults --test NAME
+    python benchmarks/defaults.py --work runs/defaults --cuts NAME [--seeds 3]
+    python benchmarks/defaults.py --work runs/defaults --test NAME [--seeds 3]
 
 Every arm differs from textlora's defaults, or from the arm that it names, in the settings
 shown. The best epoch of a training is chosen on the 1,000 validation reviews, and so is
 the arm, by the mean over its seeds. The 4,000 test reviews are scored only with `--test`,
 for the arm that was chosen. Prints a table and one JSON line; finished trainings in the
-work folder are reused.
+work folder are reused. `--cuts` asks the trained runs of an arm about the validation reviews
+once more, with other ways of taking a long text.
 """
 
 from __future__ import annotations
@@ -16,15 +18,17 @@ import argparse
 import json
 import statistics
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from workload import TEST_FILE, TRAIN_FILE, VALIDATION_FILE
+from workload import TEST_FILE, TRAIN_FILE, VALIDATION_FILE, read_reviews
 
 from textlora.config import BUNDLED_MODEL, ComputeConfig
 from textlora.inference.evaluating import evaluate_file
+from textlora.inference.predictor import Predictor
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder, read_json
 from textlora.training.job import train
@@ -97,6 +101,35 @@ def test(name: str, seeds: list[int], data: Path, work: Path) -> None:
     print(json.dumps({"arm": name, "test_accuracy": values, "mean": statistics.mean(values)}))
 
 
+CUTS: dict[str, dict[str, Any]] = {
+    "as trained": {},
+    "right": {"truncation_side": "right"},
+    "head+tail": {"truncation_side": "head+tail", "head_share": 0.25},
+    "windows, mean": {"long_texts": "windows", "window_pooling": "mean"},
+    "windows, max": {"long_texts": "windows", "window_pooling": "max"},
+}
+
+
+def cuts(name: str, seeds: list[int], data: Path, work: Path) -> None:
+    """Score the validation reviews with the trained runs of one arm, cut in other ways."""
+    reviews = read_reviews(data / VALIDATION_FILE)
+    got: dict[str, list[float]] = {cut: [] for cut in CUTS}
+    for seed in seeds:
+        trained = Predictor.load(run_folder(work, name, seed).path, ComputeConfig())
+        windows = {"window_stride": trained.spec.max_length // 4, "max_windows": 64}
+        for cut, changes in CUTS.items():
+            predictor = replace(trained, spec=replace(trained.spec, **windows, **changes))
+            answers = predictor.predict_proba(reviews.texts).argmax(axis=1)
+            got[cut].append(float((answers == reviews.labels).mean()))
+            print(f"seed {seed}, {cut}: {got[cut][-1]:.2%}", file=sys.stderr, flush=True)
+    table = Table("answers from", "validation", "mean")
+    for cut, values in got.items():
+        shown = " ".join(f"{value:.1%}" for value in values)
+        table.add_row(cut, shown, f"{statistics.mean(values):.2%}")
+    Console(width=120).print(table)
+    print(json.dumps({"arm": name, "cuts": got}))
+
+
 def main() -> None:
     """Run what the command line names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -105,10 +138,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--arm", action="append", choices=list(ARMS), help="only these arms")
     parser.add_argument("--test", choices=list(ARMS), help="score the test reviews with this arm")
+    parser.add_argument("--cuts", choices=list(ARMS), help="cut long texts in other ways")
     options = parser.parse_args()
     if not options.data.is_dir():
         sys.exit(f"{options.data}: there is no such folder; name it with --data.")
     seeds = list(range(1, options.seeds + 1))
+    if options.cuts:
+        cuts(options.cuts, seeds, options.data, options.work)
+        return
     if options.test:
         test(options.test, seeds, options.data, options.work)
         return

@@ -84,6 +84,10 @@ class RunFolder:
         return self.path / "rejected.csv"
 
     @property
+    def exports(self) -> Path:
+        return self.path / "exports"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 

@@ -3,60 +3,27 @@
 from __future__ import annotations
 
 import itertools
-import os
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
+from support.browser import DESKTOP, PHONE, Visit, chromium
 from textlora.evaluation.report import ReportData, render_report
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 KINDS = {
     "two-classes": ["negative", "positive"],
     "many-classes": [*(f"subject {name}" for name in "abcdefgh"), "<script>alert('x')"],
     "multi-label-without-test": ["toxic", "<b>spam", "other"],
 }
-DESKTOP, PHONE = {"width": 1100, "height": 900}, {"width": 390, "height": 844}
-
-
-@dataclass
-class Visit:
-    """An open page and what it did.
-
-    Args:
-        page: the page.
-        logged: what its console says.
-        requests: what it asked for.
-    """
-
-    page: Any
-    logged: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-
-def chromium() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next((found for name in names if (found := shutil.which(name))), None)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    program = chromium()
-    if program is None:
-        reason = "no chromium on this machine (on Debian: apt-get install chromium)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=FLAGS)
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -79,10 +46,7 @@ def visit(browser: Any, report: Path) -> Iterator[Callable[..., Visit]]:
     def go(size: dict[str, int] = DESKTOP, theme: str = "light") -> Visit:
         context = browser.new_context(viewport=size, color_scheme=theme)
         opened.append(context)
-        done = Visit(context.new_page())
-        done.page.on("console", lambda message: done.logged.append(message.text))
-        done.page.on("pageerror", lambda error: done.logged.append(str(error)))
-        done.page.on("request", lambda request: done.requests.append(request.url))
+        done = Visit.begin(context)
         done.page.goto(report.as_uri())
         return done
 

@@ -124,6 +124,12 @@ def test_label_names_reach_the_model_s_configuration(make_base: Make) -> None:
     assert config.problem_type == "multi_label_classification"
 
 
+def test_a_single_unit_is_named_after_the_second_class(make_base: Make) -> None:
+    model: Any = make_base(head=HeadSpec("auto", "cls", "bce", 2)).model
+    assert model.classifier.out_features == 1
+    assert model.config.id2label == {0: "1"}
+
+
 @pytest.mark.parametrize("architecture", ["bert", "roberta"])
 def test_a_pooler_that_the_checkpoint_lacks_is_trained(
     architecture: str, make_base: Make, tmp_path: Any

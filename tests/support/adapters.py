@@ -17,6 +17,7 @@ class Recipe:
     pooling: str = "cls"
     classes: int = 2
     multi_label: bool = False
+    loss: str = "auto"
     more: tuple[tuple[str, Any], ...] = ()
 
 
@@ -41,7 +42,7 @@ def save_adapter(folder: Path, model: Path, recipe: Recipe, seed: int = 0) -> An
 
     torch.manual_seed(seed)
     backbone = Backbone(str(model))
-    config: Any = {"head": recipe.head, "pooling": recipe.pooling}
+    config: Any = {"head": recipe.head, "pooling": recipe.pooling, "loss": recipe.loss}
     head = resolve_head(ModelConfig(**config), recipe.classes, recipe.multi_label)
     base = load_base_classifier(backbone, head, [str(n) for n in range(recipe.classes)])
     resize_embeddings(getattr(base.model, "encoder", base.model), backbone.load_tokenizer())

@@ -12,7 +12,18 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from textlora.cli import audit, compare, data, explain, inference, recipes, score, serving, training
+from textlora.cli import (
+    audit,
+    compare,
+    data,
+    explain,
+    export,
+    inference,
+    recipes,
+    score,
+    serving,
+    training,
+)
 from textlora.errors import TextloraError
 
 app = typer.Typer(
@@ -33,6 +44,8 @@ VERBS = (
     compare.compare,
     explain.explain,
     serving.serve,
+    export.export,
+    export.push,
     audit.audit,
     audit.curve,
     training.demo,

@@ -200,6 +200,11 @@ class Inspection:
         """Return the findings of one kind."""
         return tuple(finding for finding in self.findings if finding.kind == kind)
 
+    @property
+    def class_rows(self) -> dict[str, dict[str, int]]:
+        """Rows of every class, by part."""
+        return {part.name: {one.name: one.rows for one in part.classes} for part in self.parts}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the inspection as values that JSON can hold."""
         return {"format": FORMAT, **asdict(self)}

@@ -253,9 +253,11 @@ def _own_head(model: PreTrainedModel, new_weights: list[str]) -> list[str]:
 
 def _label_config(head: HeadSpec, label_names: list[str]) -> dict[str, Any]:
     kind = "multi_label_classification" if head.multi_label else "single_label_classification"
+    # Transformers counts the names, not `num_labels`: a single unit has the second class's.
+    units = label_names[1:] if head.one_unit else label_names
     return {
         "num_labels": head.num_units,
-        "id2label": dict(enumerate(label_names)),
-        "label2id": {name: number for number, name in enumerate(label_names)},
+        "id2label": dict(enumerate(units)),
+        "label2id": {name: number for number, name in enumerate(units)},
         "problem_type": kind,
     }

@@ -92,6 +92,7 @@ def create_app(settings: ServingSettings) -> FastAPI:
         responses=_ERRORS,
     )
     app.state.service = service
+    app.state.explainer = explainer
     _add_errors(app)
     _add_predictions(app, service)
     _add_explanations(app, service, explainer)

@@ -110,6 +110,11 @@ class Explainer:
         self._adapter: ServedAdapter | None = None
         self._models: dict[str, Predictor] = {}
 
+    @property
+    def waiting(self) -> int:
+        """Questions that are worked at or wait."""
+        return self._waiting
+
     async def explain(self, adapter: ServedAdapter, text: str, target: str | None) -> Explanation:
         """Say what every word of a text did for a class; see `inference.explaining.explain`.
 

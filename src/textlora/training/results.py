@@ -21,7 +21,7 @@ from textlora.evaluation.records import BeforeAfter, EpochRecord
 from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection
 from textlora.model.adapters import ParameterCount, UntrainedAdapter, export_adapter
-from textlora.model.card import model_card
+from textlora.model.card import Circumstances, model_card
 from textlora.run import RunFolder, write_json, write_text
 from textlora.training.concluding import Conclusion, PartResult
 from textlora.training.reporting import shown, write_report
@@ -109,7 +109,14 @@ def write_adapter(run: TrainedRun, untrained: UntrainedAdapter) -> None:
         predictor.tokenizer.save_pretrained(folder)
     predictor.spec.save(folder)
     figures = {name: result.metrics for name, result in run.results.items()}
-    write_text(folder / "README.md", model_card(predictor.spec, run.config, figures))
+    verdict = run.conclusion.verdict
+    known = Circumstances(
+        rows=run.inspection.class_rows,
+        verdict=verdict.sentence if verdict else None,
+        notes=verdict.notes if verdict else (),
+        parameters=(run.parameters.trainable, run.parameters.total),
+    )
+    write_text(folder / "README.md", model_card(predictor.spec, run.config, figures, known))
 
 
 def predictions_csv(results: Mapping[str, PartResult], predictor: Predictor) -> str:
