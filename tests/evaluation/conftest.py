@@ -94,7 +94,10 @@ def report_data(
         )
         texts = [f"{HOSTILE} text number {row} " * (1 + row % 40) for row in range(len(targets))]
         mistakes = find_mistakes(texts, targets, probabilities, names, decision, most=6)
-        mistakes = mistakes.explained([explanation(text, names[1]) for text in mistakes.texts])
+        shown = (*mistakes.certain, *mistakes.worst)
+        mistakes = mistakes.explained(
+            {item.text: explanation(item.text, names[1]) for item in shown}
+        )
         values: dict = {
             "title": f"run {HOSTILE}",
             "created": "2025-11-21T14:05:00+00:00",
