@@ -75,7 +75,9 @@ def push(
         return
     _show(console, package)
     if sent is None:
-        console.print(f"\nREADME.md\n\n{package.card}", markup=False, highlight=False)
+        console.print(
+            f"\nREADME.md\n\n{package.card}", markup=False, highlight=False, soft_wrap=True
+        )
         console.print("Nothing was sent.", markup=False, highlight=False)
     else:
         _say_sent(console, sent)

@@ -191,7 +191,7 @@ def _figures(figures: Mapping[str, ClassificationMetrics]) -> str:
         return ""
     metrics = figures[part]
     rows = [
-        f"| {entry.name} | {percent(entry.precision)} | {percent(entry.recall)} "
+        f"| {_cell(entry.name)} | {percent(entry.precision)} | {percent(entry.recall)} "
         f"| {percent(entry.f1)} | {count(entry.support)} |"
         for entry in metrics.per_class
     ]
@@ -239,7 +239,7 @@ def _data(config: RunConfig, known: Circumstances) -> Iterator[str]:
         return
     names = list(next(iter(known.rows.values())))
     yield ""
-    yield "| part | " + " | ".join(names) + " |"
+    yield "| part | " + " | ".join(map(_cell, names)) + " |"
     yield "|---" * (len(names) + 1) + "|"
     for part, rows in known.rows.items():
         yield f"| {part} | " + " | ".join(count(rows.get(name, 0)) for name in names) + " |"
@@ -279,6 +279,10 @@ def _limits(
     if spec.long_texts == "truncate":
         yield f"What of a text lies beyond {spec.max_length} tokens is not read."
     yield "Nobody has checked whether it treats groups of people alike."
+
+
+def _cell(name: str) -> str:
+    return " ".join(name.split()).replace("|", "\\|")
 
 
 def _lead(figures: Mapping[str, ClassificationMetrics]) -> str | None:
