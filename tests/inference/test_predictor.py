@@ -73,7 +73,8 @@ def test_texts_are_prepared_as_in_training(predictor: Predictor) -> None:
     stripping = replace(predictor, spec=replace(predictor.spec, strip_html=True))
     plain = predictor.predict_proba(["good film"])
     np.testing.assert_array_equal(stripping.predict_proba(["<br />good&nbsp;film"]), plain)
-    short = replace(predictor, spec=replace(predictor.spec, max_length=3))
+    cut = {"max_length": 3, "truncation_side": "right"}
+    short = replace(predictor, spec=replace(predictor.spec, **cut))
     left = replace(short, spec=replace(short.spec, truncation_side="left"))
     np.testing.assert_array_equal(
         short.predict_proba(["good bad"]), predictor.predict_proba(["good"])

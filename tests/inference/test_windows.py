@@ -142,7 +142,8 @@ def test_short_texts_are_answered_as_without_windows(
 def test_the_answer_hears_the_end_of_a_long_text(reading: Callable[..., Predictor]) -> None:
     text = "awful " * 62 + "good " * 400
     predictor = reading()
-    truncating = replace(predictor, spec=replace(predictor.spec, long_texts="truncate"))
+    cut = {"long_texts": "truncate", "truncation_side": "right"}
+    truncating = replace(predictor, spec=replace(predictor.spec, **cut))
     assert truncating.predict([text])[0].label == "Negative"
     assert predictor.predict([text])[0].label == "Positive"
 

@@ -23,17 +23,20 @@ from .conftest import logits_of
 Make = Callable[..., Any]
 
 
+OWN = {"head": "auto", "pooling": "cls"}
+
+
 @pytest.mark.parametrize(
     ("settings", "labels", "multi", "expected"),
     [
-        ({}, 2, False, ("auto", "cls", "cross_entropy", 2)),
-        ({}, 5, False, ("auto", "cls", "cross_entropy", 5)),
-        ({}, 3, True, ("auto", "cls", "bce", 3)),
-        ({"pooling": "mean"}, 2, False, ("mlp", "mean", "cross_entropy", 2)),
-        ({"pooling": "mean", "head": "linear"}, 2, False, ("linear", "mean", "cross_entropy", 2)),
-        ({"head": "linear", "loss": "bce"}, 2, False, ("linear", "cls", "bce", 1)),
-        ({"pooling": "mean", "loss": "bce"}, 2, False, ("mlp", "mean", "bce", 1)),
-        ({"head": "linear", "loss": "bce"}, 4, True, ("linear", "cls", "bce", 4)),
+        (OWN, 2, False, ("auto", "cls", "cross_entropy", 2)),
+        (OWN, 5, False, ("auto", "cls", "cross_entropy", 5)),
+        (OWN, 3, True, ("auto", "cls", "bce", 3)),
+        ({"head": "auto"}, 2, False, ("mlp", "mean", "cross_entropy", 2)),
+        ({}, 2, False, ("linear", "mean", "cross_entropy", 2)),
+        ({"pooling": "cls", "loss": "bce"}, 2, False, ("linear", "cls", "bce", 1)),
+        ({"head": "auto", "loss": "bce"}, 2, False, ("mlp", "mean", "bce", 1)),
+        ({"pooling": "cls", "loss": "bce"}, 4, True, ("linear", "cls", "bce", 4)),
     ],
 )
 def test_choices(settings: Any, labels: int, multi: bool, expected: tuple[object, ...]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from safetensors import SafetensorError, safe_open
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from textlora.errors import ModelError
 from textlora.model.rules import first_line, refuse, short
@@ -95,6 +96,9 @@ def check_fits(
         if not any(_ends_in(name, [target]) for name in modules):
             _unfit(folder, f"target module {short(target)} is none of its modules")
     shapes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+    for name, module in model.named_modules():
+        if isinstance(module, Conv1D):  # GPT-2's linear layer has its weight the other way round
+            shapes[f"{name}.weight"] = tuple(reversed(module.weight.shape))
     for name, header in tensors.items():
         expected = _expected(name, header, shapes)
         if expected is None:
