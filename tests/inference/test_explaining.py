@@ -53,8 +53,13 @@ def make(tiny: Callable[[str], Path]) -> Callable[..., Predictor]:
         torch.manual_seed(3)
         with torch.no_grad():
             for name, weight in model.named_parameters():
-                if "lora_B" in name or "classifier" in name:
+                if "lora_A" in name:
+                    weight.normal_(std=0.1)
+                elif "lora_B" in name:
                     weight.normal_(std=0.6)
+                elif "classifier" in name:
+                    # Small, or probabilities near 1 lose the digits that are compared.
+                    weight.normal_(std=0.2)
         tokenizer = AutoTokenizer.from_pretrained(tiny(architecture))
         spec = ClassifierSpec(backbone, head, names, names, 32, "right", strip_html=False)
         choice = choose_forward(
@@ -90,7 +95,7 @@ def test_scores_add_up_to_what_the_words_make(
     baseline = explanation.baseline_probability
     difference = log_odds_of_text - math.log(baseline / (1 - baseline))
     total = sum(word.score for word in explanation.words)
-    assert max(abs(word.score) for word in explanation.words) > 0.01
+    assert max(abs(word.score) for word in explanation.words) > 0.001
     # Random weights may put a kink of a ReLU on the way, where the sum converges slowly.
     assert total == pytest.approx(difference, rel=0.03, abs=0.1)
     # Log-odds of a probability near 1 keep few digits.
