@@ -62,7 +62,24 @@ arm("5 epochs, left, lr 1e-3", "5 epochs, left", "training.learning_rate=1e-3")
 arm("5 epochs, left, linear head", "5 epochs, left", "model.head=linear")
 arm("5 epochs, left, dropout 0.2", "5 epochs, left", "lora.lora_dropout=0.2")
 arm("5 epochs, left, r 16", "5 epochs, left", "lora.r=16", "lora.lora_alpha=32")
-arm("5 epochs, left, batch 8", "5 epochs, left", "training.per_device_train_batch_size=8")
+CHOSEN = "5 epochs, left, linear head"
+for difference, settings in {
+    "lr 1e-3": ["training.learning_rate=1e-3"],
+    "lr 3e-4": ["training.learning_rate=3e-4"],
+    "r 16": ["lora.r=16", "lora.lora_alpha=32"],
+    "r 4": ["lora.r=4", "lora.lora_alpha=8"],
+    "dropout 0.2": ["lora.lora_dropout=0.2"],
+    "batch 8": ["training.per_device_train_batch_size=8"],
+    "8 epochs": ["training.num_train_epochs=8"],
+    "warm-up 10 %": ["training.warmup_ratio=0.1"],
+    "cosine": ["training.lr_scheduler_type=cosine"],
+    "weight decay 0.1": ["training.weight_decay=0.1"],
+    "strip HTML": ["data.strip_html=true"],
+    "head+tail": ["data.truncation_side=head+tail"],
+    "windows": ["data.long_texts=windows", "data.train_windows=true"],
+    "without ffn": ["lora.target_modules=[q, k, v, out]"],
+}.items():
+    arm(f"chosen, {difference}", CHOSEN, *settings)
 
 
 def accuracy(name: str, seed: int, data: Path, work: Path) -> dict[str, Any]:
