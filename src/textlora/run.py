@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from textlora.errors import RunError, storage_errors
+from textlora.folders import whole_folder
 
 
 @dataclass(frozen=True)
@@ -245,14 +246,9 @@ def copy_run(source: Path, target: Path) -> None:
         StorageError: it cannot be written.
     """
     RunFolder(target).check_free()
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    with storage_errors(f"copying the run to {target}"):
-        try:
-            skip = shutil.ignore_patterns(RunFolder(source).checkpoints.name)
-            shutil.copytree(source, temporary, ignore=skip)
-            temporary.replace(target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with whole_folder(target, "copying the run to") as temporary:
+        skip = shutil.ignore_patterns(RunFolder(source).checkpoints.name)
+        shutil.copytree(source, temporary, ignore=skip, dirs_exist_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

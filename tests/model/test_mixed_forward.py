@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from textlora.model.adapters import load_adapter
 from textlora.model.backbones import Backbone, resize_embeddings
 from textlora.model.fast_forward import UnsupportedError, bind
 from textlora.model.forward import PlainForward
-from textlora.model.heads import HeadSpec, load_base_classifier
+from textlora.model.heads import BaseClassifier, HeadSpec, load_base_classifier
 from textlora.model.mixed_forward import BoundAdapter, SharedBase
 
 TOLERANCE = {"fp32": {"atol": 1e-5, "rtol": 1e-4}, "bf16": {"atol": 2e-2, "rtol": 3e-2}}
@@ -93,6 +94,21 @@ def test_adapters_come_and_go_and_the_base_stays_as_it_is(
     other = save_adapter(tmp_path / "b", Path(backbone.name_or_path), RECIPES[2], seed=1)
     base.logits([(base.load(tmp_path / "b", other), texts)])
     torch.testing.assert_close(base.logits([(first, texts)])[0], before, rtol=0, atol=0)
+
+
+def test_a_refused_adapter_leaves_nothing_behind(
+    tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    backbone = Backbone(str(tiny("distilbert")))
+    base = shared(backbone, "fp32")
+    recipe = Recipe(more=(("use_dora", True),))
+    head = save_adapter(tmp_path, Path(backbone.name_or_path), recipe)
+    for _ in range(3):
+        modules = sum(type(one) is BaseClassifier for one in gc.get_objects())
+        with pytest.raises(UnsupportedError):
+            base.load(tmp_path, head)
+        gc.collect()
+        assert sum(type(one) is BaseClassifier for one in gc.get_objects()) <= modules
 
 
 def test_an_adapter_keeps_its_own_tensors_alone(

@@ -178,3 +178,13 @@ def test_requests_that_came_before_a_removal_are_answered(serve: Serve, adapters
     client.delete("/adapters/a1")
     tokens = adapter.sequences([TEXT])
     assert adapter.engine.logits([(adapter.weights, list(tokens))])[0].shape == (1, 2)
+
+
+def test_an_adapter_of_longer_texts_than_the_base_takes_is_refused(
+    serve: Serve, tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    save_served(tmp_path / "long", tiny("distilbert"), max_length=5000)
+    client = serve("a0", adapters=tmp_path)
+    refused = client.put("/adapters/long")
+    assert refused.status_code == 409
+    assert "up to 5000" in refused.json()["error"]

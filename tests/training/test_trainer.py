@@ -112,10 +112,10 @@ def test_the_best_checkpoint_is_what_is_saved(run: Run, monkeypatch: pytest.Monk
     # How good an epoch is said to be is made up, so that the second is the best on any machine.
     said = iter([0.5, 0.9, 0.7, 0.6])
 
-    def metrics(_: object) -> Callable[..., dict[str, float]]:
+    def metrics(*_: object) -> Callable[..., dict[str, float]]:
         return lambda *_: {"accuracy": next(said), "f1": 0.5, "mcc": 0.0}
 
-    monkeypatch.setattr(job, "_epoch_metrics", metrics)
+    monkeypatch.setattr(job, "validation_metrics", metrics)
     done = run(
         {
             **{"training.num_train_epochs": 4, "training.save_total_limit": 4},

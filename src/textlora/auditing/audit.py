@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 
 from textlora.auditing.cross_fit import Folds, Probabilities, cross_fit, make_folds
-from textlora.auditing.folder import AuditFolder, check_free, whole_folder
+from textlora.auditing.folder import AuditFolder
 from textlora.auditing.suspects import (
     LabelIssues,
     Suspect,
@@ -32,6 +32,7 @@ from textlora.data.splitting import Indices
 from textlora.data.tables import write_rejected
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
 from textlora.evaluation.wording import duration
+from textlora.folders import check_free, whole_folder
 from textlora.run import write_json, write_text
 from textlora.training.progress import ProgressCallback
 from textlora.training.refitting import refitting
@@ -119,7 +120,7 @@ def audit(
     if word_counts:
         probabilities = (probabilities + word_count_answers(parts, dealt)) / 2
     done = judge(parts, dealt, probabilities, time.perf_counter() - started)
-    with whole_folder(out) as folder:
+    with whole_folder(out, "writing the audit") as folder:
         _write(done, parts, config, AuditFolder(folder))
     return done
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rich.console import Console
 
 from textlora.auditing.curve_plot import learning_curve_svg
-from textlora.auditing.folder import CurveFolder, check_free, whole_folder
+from textlora.auditing.folder import CurveFolder
 from textlora.auditing.growing import SHARES, check_smallest, nested_order, sizes_of
 from textlora.auditing.learning_curve import LearningCurve
 from textlora.config import RunConfig
@@ -20,6 +20,7 @@ from textlora.data.tables import write_rejected
 from textlora.errors import ConfigError
 from textlora.evaluation.metrics import predicted_labels
 from textlora.evaluation.wording import duration, percent
+from textlora.folders import check_free, whole_folder
 from textlora.run import write_json, write_text
 from textlora.training.progress import ProgressCallback
 from textlora.training.refitting import refitting
@@ -54,7 +55,7 @@ def curve(
     started = time.perf_counter()
     right = measure(config, parts, sizes, repeats, console)
     done = LearningCurve.of(sizes, right, time.perf_counter() - started)
-    with whole_folder(out) as folder:
+    with whole_folder(out, "writing the curve") as folder:
         _write(done, parts, config, CurveFolder(folder))
     return done
 

@@ -14,6 +14,10 @@ from textlora.cli.options import (
     Encoding,
     Json,
     LabelColumn,
+    LabelSeparator,
+    Model,
+    SetAsideBadRows,
+    Settings,
     TextColumn,
     console_for,
     quiet_option,
@@ -23,33 +27,21 @@ from textlora.errors import ConfigError
 if TYPE_CHECKING:
     from textlora.config import RunConfig
 
-Recipe = Annotated[
+QuickRecipe = Annotated[
     str | None, quiet_option("--recipe", "A recipe or YAML file; else small, quick adapters.")
-]
-Model = Annotated[
-    str | None, quiet_option("--model", "Hub id, local folder, or 'bundled' (works offline).")
-]
-LabelSeparator = Annotated[
-    str | None, quiet_option("--label-separator", "Several labels in a cell: multi-label.")
-]
-OnBadRows = Annotated[
-    str | None, quiet_option("--on-bad-rows", "'error' stops, 'skip' sets them aside.")
-]
-Settings = Annotated[
-    list[str] | None, quiet_option("--set", "Any setting: section.key=value. Repeatable.")
 ]
 
 
 def audit(
     data: Annotated[str, typer.Argument(help="Labelled rows: a file, saved dataset or Hub id.")],
-    recipe: Recipe = None,
+    recipe: QuickRecipe = None,
     model: Model = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     label_separator: LabelSeparator = None,
-    on_bad_rows: OnBadRows = None,
+    on_bad_rows: SetAsideBadRows = None,
     settings: Settings = None,
     folds: Annotated[
         int, typer.Option("--folds", help="Adapters, each trained on all folds but one.")
@@ -97,14 +89,14 @@ def curve(
     valid: Annotated[
         str | None, quiet_option("--valid", "Rows to measure on; else 20 % are split off.")
     ] = None,
-    recipe: Recipe = None,
+    recipe: QuickRecipe = None,
     model: Model = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     label_separator: LabelSeparator = None,
-    on_bad_rows: OnBadRows = None,
+    on_bad_rows: SetAsideBadRows = None,
     settings: Settings = None,
     shares: Annotated[
         str | None,

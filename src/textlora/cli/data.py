@@ -14,6 +14,9 @@ from textlora.cli.options import (
     Encoding,
     Json,
     LabelColumn,
+    LabelSeparator,
+    Recipe,
+    Settings,
     TextColumn,
     console_for,
     quiet_option,
@@ -34,9 +37,7 @@ def inspect(
     ] = None,
     valid: Annotated[str | None, quiet_option("--valid", "Validation rows.")] = None,
     test: Annotated[str | None, quiet_option("--test", "Test rows.")] = None,
-    recipe: Annotated[
-        str | None, quiet_option("--recipe", "A recipe's name, or a YAML file of settings.")
-    ] = None,
+    recipe: Recipe = None,
     model: Annotated[
         str | None, quiet_option("--model", "Its tokens are counted, and its training estimated.")
     ] = None,
@@ -48,12 +49,8 @@ def inspect(
     label_column: LabelColumn = None,
     delimiter: Delimiter = None,
     encoding: Encoding = None,
-    label_separator: Annotated[
-        str | None, quiet_option("--label-separator", "Several labels in a cell: multi-label.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None, quiet_option("--set", "Any setting: section.key=value. Repeatable.")
-    ] = None,
+    label_separator: LabelSeparator = None,
+    settings: Settings = None,
     no_near: Annotated[
         bool, typer.Option("--no-near", help="Do not search near duplicates.")
     ] = False,
@@ -116,14 +113,15 @@ def _inspect(
     estimate: bool,
     as_json: bool,
 ) -> None:
+    from textlora.folders import check_free
     from textlora.inspection.files import inspect_files
     from textlora.inspection.fixing import plan_fix
     from textlora.inspection.screen import print_fix, print_inspection
-    from textlora.inspection.writing import check_out, write_fix
+    from textlora.inspection.writing import write_fix
     from textlora.paths import cache_dir
 
     if folder is not None:
-        check_out(folder)
+        check_free(folder)
     console = console_for(as_json)
     found = inspect_files(
         config.data,

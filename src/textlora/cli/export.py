@@ -10,6 +10,7 @@ import typer
 
 from textlora.cli.options import Json, console_for, quiet_option
 from textlora.errors import ConfigError
+from textlora.export import TARGETS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
-    to: Annotated[str, quiet_option("--to", "merged, onnx or onnx-int8.")],
+    to: Annotated[str, quiet_option("--to", f"One of {', '.join(TARGETS)}.")],
     out: Annotated[
         Path | None, quiet_option("--out", "New folder; else RUN/exports/ and the target.")
     ] = None,
@@ -32,9 +33,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a run as plain Transformers or ONNX, and prove that it answers the same."""
-    targets = ("merged", "onnx", "onnx-int8")
-    if to not in targets:
-        raise ConfigError(f"--to {to}: there is no such export.", f"One of {', '.join(targets)}.")
+    if to not in TARGETS:
+        raise ConfigError(f"--to {to}: there is no such export.", f"One of {', '.join(TARGETS)}.")
     from textlora.export.exporting import export_run, record
     from textlora.export.showing import export_table, notes
     from textlora.model.spec import ClassifierSpec

@@ -17,6 +17,7 @@ from textlora.cli.options import (
     Precision,
     Run,
     SkipBadRows,
+    Split,
     TextColumn,
     compute_settings,
     console_for,
@@ -27,7 +28,7 @@ from textlora.cli.options import (
 def evaluate(
     run: Run,
     data: Annotated[str, typer.Argument(help="Labelled rows: a file, saved dataset or Hub id.")],
-    split: Annotated[str | None, quiet_option("--split", "Split of a dataset.")] = None,
+    split: Split = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     delimiter: Delimiter = None,

@@ -20,8 +20,16 @@ def quiet_option(name: str, help: str) -> Any:
 
 Run = Annotated[Path, typer.Argument(help="Run folder, or an adapter folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-
+Recipe = Annotated[
+    str | None, quiet_option("--recipe", "A recipe's name, or a YAML file of settings.")
+]
+Model = Annotated[
+    str | None, quiet_option("--model", "Hub id, local folder, or 'bundled' (works offline).")
+]
+Settings = Annotated[
+    list[str] | None, quiet_option("--set", "Any setting: section.key=value. Repeatable.")
+]
+Split = Annotated[str | None, quiet_option("--split", "Split of a dataset.")]
 TextColumn = Annotated[str | None, quiet_option("--text-column", "Column of the texts.")]
 LabelColumn = Annotated[str | None, quiet_option("--label-column", "Column of the labels.")]
 Delimiter = Annotated[str | None, quiet_option("--delimiter", "Of a text table.")]
@@ -38,6 +46,12 @@ MinConfidence = Annotated[
         show_default=False,
         help="Answer 'unsure' below this confidence, 0 to 1.",
     ),
+]
+LabelSeparator = Annotated[
+    str | None, quiet_option("--label-separator", "Several labels in a cell: multi-label.")
+]
+SetAsideBadRows = Annotated[
+    str | None, quiet_option("--on-bad-rows", "'error' stops, 'skip' sets them aside.")
 ]
 SkipBadRows = Annotated[
     str | None, quiet_option("--on-bad-rows", "'error' stops, 'skip' leaves them out.")

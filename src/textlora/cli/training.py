@@ -13,6 +13,11 @@ from textlora.cli.options import (
     Encoding,
     Json,
     LabelColumn,
+    LabelSeparator,
+    Model,
+    Recipe,
+    SetAsideBadRows,
+    Settings,
     TextColumn,
     console_for,
     quiet_option,
@@ -34,22 +39,14 @@ def train(
         str | None, quiet_option("--valid", "Validation rows; else split off.")
     ] = None,
     test: Annotated[str | None, quiet_option("--test", "Test rows, used once, at the end.")] = None,
-    recipe: Annotated[
-        str | None, quiet_option("--recipe", "A recipe's name, or a YAML file of settings.")
-    ] = None,
-    model: Annotated[
-        str | None, quiet_option("--model", "Hub id, local folder, or 'bundled' (works offline).")
-    ] = None,
+    recipe: Recipe = None,
+    model: Model = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     delimiter: Delimiter = None,
     encoding: Encoding = None,
-    label_separator: Annotated[
-        str | None, quiet_option("--label-separator", "Several labels in a cell: multi-label.")
-    ] = None,
-    on_bad_rows: Annotated[
-        str | None, quiet_option("--on-bad-rows", "'error' stops, 'skip' sets them aside.")
-    ] = None,
+    label_separator: LabelSeparator = None,
+    on_bad_rows: SetAsideBadRows = None,
     class_weight: Annotated[
         str | None,
         quiet_option("--class-weight", "'balanced': rare classes count for more in the loss."),
@@ -64,9 +61,7 @@ def train(
     full_fine_tuning: Annotated[
         bool, typer.Option("--full-fine-tuning", help="Train all parameters, too, to compare.")
     ] = False,
-    settings: Annotated[
-        list[str] | None, quiet_option("--set", "Any setting: section.key=value. Repeatable.")
-    ] = None,
+    settings: Settings = None,
     seed: Annotated[int | None, quiet_option("--seed", "Seed of the training.")] = None,
     seeds: Annotated[
         int | None,

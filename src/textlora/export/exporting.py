@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, get_args
 
 from textlora.config import ComputeConfig
-from textlora.errors import RunError, storage_errors
+from textlora.errors import RunError
+from textlora.export import Target
 from textlora.export.merged import MergedRunner, write_merged
 from textlora.export.onnx_graph import OnnxRunner, quantize, require_onnx, write_onnx
 from textlora.export.portable import Portable, portable
 from textlora.export.proof import TOLERANCE, Proof, Reference, Runner, prove
+from textlora.folders import is_free, whole_folder
 from textlora.inference.finished import FinishedRun
 from textlora.inference.predictor import Predictor, load_tokenizer
 from textlora.run import RunFolder, write_json
 
-Target = Literal["merged", "onnx", "onnx-int8"]
-TARGETS: tuple[Target, ...] = get_args(Target)
 RECORD_FILE = "export.json"
 FORMAT = 1
 _WEIGHTS = ("*.safetensors", "*.onnx")
@@ -80,7 +75,7 @@ def export_run(
     # Loaded anew: merging is done in place, and the fast path has weights of its own.
     plain = ComputeConfig(precision="fp32", path="plain")
     merged = portable(Predictor.load(path, plain))
-    with _complete_or_absent(folder) as temporary:
+    with whole_folder(folder, "writing the export", replaced=overwrite) as temporary:
         runner = _write(merged, target, RunFolder(path).adapter, temporary)
         size = sum(file.stat().st_size for kind in _WEIGHTS for file in temporary.glob(kind))
         tolerance = None if target == "onnx-int8" else TOLERANCE
@@ -122,28 +117,11 @@ def _write(merged: Portable, target: Target, adapter: Path, folder: Path) -> Run
 
 
 def _check_free(folder: Path, overwrite: bool) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
     if (folder / RECORD_FILE).is_file():
         if not overwrite:
             raise RunError(
                 f"{folder}: there is an export in this folder.",
                 "Replace it with --overwrite, or choose another folder with --out.",
             )
-    elif folder.exists():
+    elif not is_free(folder):
         raise RunError(f"{folder}: this is no earlier export.", "Choose another folder with --out.")
-
-
-@contextmanager
-def _complete_or_absent(folder: Path) -> Iterator[Path]:
-    """Give a folder to write into, which gets its name when everything went well."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    with storage_errors(f"writing the export {folder}"):
-        try:
-            temporary.mkdir(parents=True)
-            yield temporary
-            if folder.is_dir():
-                shutil.rmtree(folder)
-            temporary.replace(folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)

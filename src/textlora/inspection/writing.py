@@ -5,10 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,7 @@ from textlora.data.delimited import read_records
 from textlora.data.reading import open_dataset
 from textlora.data.sources import Place
 from textlora.data.tables import Label, ReadOptions
-from textlora.errors import ConfigError, storage_errors
+from textlora.folders import whole_folder
 from textlora.inspection.fixing import Dropped, Fix
 
 DROPPED_NAME = "dropped.csv"
@@ -40,19 +37,6 @@ class Target:
     label_column: str | None
 
 
-def check_out(out: Path) -> None:
-    """Refuse a folder that has something in it.
-
-    Raises:
-        ConfigError: it has, or is a file.
-    """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(
-            f"{out}: there is something here already, and nothing is overwritten.",
-            "Choose another folder with --out.",
-        )
-
-
 def write_fix(fix: Fix, targets: Mapping[str, Target], out: Path) -> dict[str, Path]:
     """Write the cleaned copies and the list of what was dropped; the originals stay as they are.
 
@@ -67,30 +51,15 @@ def write_fix(fix: Fix, targets: Mapping[str, Target], out: Path) -> dict[str, P
         The copy of each part.
 
     Raises:
-        ConfigError: the folder has something in it.
+        RunError: the folder has something in it.
         StorageError: it cannot be written.
     """
-    check_out(out)
     names = _file_names({name: target.place for name, target in targets.items()})
-    with storage_errors(f"writing the cleaned copies to {out}"), _whole(out) as folder:
+    with whole_folder(out, "writing the cleaned copies to") as folder:
         for part, target in targets.items():
             _write_copy(target, fix.lines_of(part), fix.spelling, folder / names[part])
         (folder / DROPPED_NAME).write_text(_dropped_csv(fix.dropped), encoding="utf-8", newline="")
     return {part: out / name for part, name in names.items()}
-
-
-@contextmanager
-def _whole(out: Path) -> Iterator[Path]:
-    """Yield a folder that takes the place of `out` when everything in it is written."""
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        if out.exists():
-            out.rmdir()
-        temporary.replace(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _file_names(places: Mapping[str, Place]) -> dict[str, str]:

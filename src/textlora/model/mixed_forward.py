@@ -21,6 +21,7 @@ from textlora.fast.mixed import LayerUpdates, Segment, encode_mixed
 from textlora.fast.packing import pack
 from textlora.fast.weights import Layer, Lora, Update
 from textlora.model.adapters import leaves_base_alone, load_adapter
+from textlora.model.architectures import max_positions
 from textlora.model.backbones import Backbone, resize_embeddings
 from textlora.model.fast_forward import FastForward, Precision, UnsupportedError, bind, classify
 from textlora.model.forward import TokenIds
@@ -62,6 +63,7 @@ class SharedBase:
         self._weights: dict[str, nn.Parameter] = {}
         any_head = HeadSpec("linear", "cls", "cross_entropy", 2)
         base = self._template(any_head)
+        self._max_positions = max_positions(_encoder(base.model).config)
         self.forward: FastForward = bind(
             base.model.eval(), any_head, precision, attention_dropout=False
         )
@@ -73,6 +75,20 @@ class SharedBase:
             UnsupportedError: it changes more than can be shared, or has no fast path.
             ModelError: it is damaged, or does not fit the base.
         """
+        known = head in self._templates
+        try:
+            return self._read(folder, head)
+        except Exception:
+            if not known:
+                self._templates.pop(head, None)  # nobody has this head
+            raise
+
+    @property
+    def max_positions(self) -> int | None:
+        """How many tokens the encoder takes; None: it sets no limit."""
+        return self._max_positions
+
+    def _read(self, folder: Path, head: HeadSpec) -> BoundAdapter:
         template = self._template(head)
         if not leaves_base_alone(template, folder):
             raise UnsupportedError("the adapter changes weights of its base")

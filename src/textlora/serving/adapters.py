@@ -212,6 +212,7 @@ class Registry:
             if compute.path == "plain":
                 raise UnsupportedError("its run was trained with compute.path=plain")
             engine = self._engine(key, folder, may_be_new=fixed)
+            spec.require_positions(engine.base.max_positions)
             weights = engine.base.load(folder, spec.head)
         except UnsupportedError as error:
             if not fixed:

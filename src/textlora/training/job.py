@@ -18,12 +18,10 @@ from textlora.data.loading import Parts, load_parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError, TextloraError, storage_errors
 from textlora.evaluation.decisions import check_rule
-from textlora.evaluation.metrics import classification_metrics
 from textlora.evaluation.records import EpochRecord
 from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection, inspect_parts, short_lines
 from textlora.model.forward import Forward, TokenSequences
-from textlora.model.spec import ClassifierSpec
 from textlora.paths import cache_dir
 from textlora.run import RunFolder, write_text
 from textlora.training import checkpoints, samples
@@ -39,7 +37,7 @@ from textlora.training.concluding import conclude
 from textlora.training.prefix import prefix_cache
 from textlora.training.progress import ProgressCallback, record_of
 from textlora.training.results import TrainedRun, write_results
-from textlora.training.trainer import ClassifierTrainer, LabelledSequences, Metrics
+from textlora.training.trainer import ClassifierTrainer, LabelledSequences, validation_metrics
 
 # The search takes seconds for thousands of rows and minutes for millions.
 MOST_ROWS_FOR_NEAR = 50_000
@@ -172,7 +170,7 @@ def fit(
             head=predictor.spec.head,
             forward=forward,
             window_pooling=predictor.spec.window_pooling,
-            metrics=_epoch_metrics(predictor.spec),
+            metrics=validation_metrics(predictor.spec.label_names, predictor.spec.head.multi_label),
             args=arguments,
             train_dataset=LabelledSequences(
                 inputs["train"], parts.train.targets, sequences["train"].text_offsets
@@ -216,16 +214,6 @@ def training_inputs(
         console=console,
     ) as states:
         yield classifier.prefix, states
-
-
-def _epoch_metrics(spec: ClassifierSpec) -> Metrics:
-    def metrics(targets, probabilities):  # type: ignore[no-untyped-def]
-        values = classification_metrics(
-            targets, probabilities, spec.label_names, multi_label=spec.head.multi_label
-        )
-        return {"accuracy": values.accuracy, "f1": values.macro_f1, "mcc": values.mcc}
-
-    return metrics
 
 
 def _checkpoint_to_resume(folder: RunFolder, console: Console) -> Path | None:

@@ -15,7 +15,7 @@ from textlora.inference.finished import FinishedRun
 from textlora.inference.predictor import Predictor
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder, SeedsFolder, write_json
-from textlora.training.building import tokenize_parts
+from textlora.training.building import named_parts, tokenize_parts
 from textlora.training.job import train
 from textlora.training.verdict import judged_part, resampling, train_rivals
 
@@ -125,7 +125,7 @@ def _best_baseline(config: RunConfig, run: RunFolder, parts: Parts, console: Con
     sequences = tokenize_parts(parts, predictor, train_windows=config.data.train_windows)
     rivals = train_rivals(predictor, parts, sequences, config=config, console=console)
     assert parts.validation is not None  # noqa: S101 - there is no training without
-    judged = parts.validation if parts.test is None else parts.test
+    judged = named_parts(parts)[judged_part(parts)]
     truth = parts.validation.targets
     best = max(
         rivals.baselines,

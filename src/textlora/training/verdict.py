@@ -12,7 +12,7 @@ from textlora.baselines.majority import MajorityClass
 from textlora.baselines.protocol import Baseline, LabelledTexts, measure
 from textlora.baselines.tfidf import TfidfLogisticRegression
 from textlora.config import EvaluationConfig, RunConfig
-from textlora.data.loading import Part, Parts
+from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.evaluation.candidates import CandidateResult, Resampling
 from textlora.evaluation.decisions import choose_decision
@@ -21,6 +21,7 @@ from textlora.evaluation.wording import duration
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import progress_bar
 from textlora.paths import cache_dir
+from textlora.training.building import named_parts
 from textlora.training.full_fine_tuning import FullFineTuning, parameter_bytes
 
 TUNED = "LoRA"
@@ -66,7 +67,6 @@ def reach_verdict(
     assert parts.validation is not None  # noqa: S101 - there is no training without
     trained = [each for each in predictor.model.parameters() if each.requires_grad]
     part = judged_part(parts)
-    judged = parts.validation if parts.test is None else parts.test
     tuned = CandidateResult(
         name=TUNED,
         validation=results["validation"],
@@ -78,7 +78,7 @@ def reach_verdict(
     return judge(
         tuned,
         rivals.baselines,
-        Truth(parts.validation.targets, judged.targets, part),
+        Truth(parts.validation.targets, named_parts(parts)[part].targets, part),
         references=rivals.references,
         how=resampling(config.evaluation),
     )
@@ -147,13 +147,7 @@ def _measured(
 
 
 def _labelled(parts: Parts, sequences: Mapping[str, TokenizedTexts]) -> dict[str, LabelledTexts]:
-    named: dict[str, Part | None] = {
-        "train": parts.train,
-        "validation": parts.validation,
-        "test": parts.test,
-    }
     return {
         name: LabelledTexts(part.table.texts, sequences[name], part.targets)
-        for name, part in named.items()
-        if part is not None
+        for name, part in named_parts(parts).items()
     }
