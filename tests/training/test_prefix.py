@@ -163,7 +163,7 @@ def test_the_run_says_what_it_costs_and_saves(
     shown = console.export_text()
     assert shown.index("Path  ") < shown.index("Prefix  ") < shown.index("epoch 1.00")
     lines = shown[shown.index("Prefix  ") :].splitlines()
-    assert lines[0] == "Prefix     layer 0 of 2 run once over 64 texts, without dropout"
+    assert lines[0] == "Prefix     layer 0 of 2 run once over 64 sequences, without dropout"
     cost = f"           {tokens * 32 * 4 / 1000:.0f} kB {place}, built in "
     assert lines[1].startswith(cost)
     assert lines[1].endswith(" s; each epoch skips 1 of 2 layers")

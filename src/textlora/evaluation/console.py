@@ -27,8 +27,26 @@ from textlora.evaluation.wording import (
     size,
 )
 
+MARGIN = 11
+"""Columns before what `labelled` says."""
+
 # The interval of macro F1 is in the report; here it would not fit into 80 columns.
 CANDIDATE_COLUMNS = ("Accuracy", "95 %", "Macro F1", "Training", "Size")
+
+
+def labelled(label: str, line: str, style: str = "dim") -> Table:
+    """Return a line with a word in the margin; what is too long for it goes on below itself.
+
+    Args:
+        label: at most `MARGIN` - 2 characters.
+        line: shown as it is.
+        style: of the label.
+    """
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=MARGIN - 2, no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(label, style=style), Text(line))
+    return grid
 
 
 def metrics_table(metrics: ClassificationMetrics, title: str | None = None) -> Group:

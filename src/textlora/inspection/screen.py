@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from textlora.evaluation.console import MARGIN, labelled
 from textlora.evaluation.wording import count, duration, percent, size
 from textlora.inspection.corpus import short_names
 from textlora.inspection.fixing import Fix
@@ -27,7 +28,6 @@ from textlora.inspection.writing import DROPPED_NAME
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "cyan"}
 _SHOWN_CLASSES = 6
-_INDENT = 9
 _BAR = 24
 
 # What a person who trains must know; the rest is for those who ask.
@@ -52,7 +52,7 @@ def short_lines(inspection: Inspection) -> list[str]:
 def print_inspection(inspection: Inspection, console: Console) -> None:
     """Print parts, findings, lengths and estimate."""
     for number, part in enumerate(inspection.parts):
-        console.print(_labelled("Data" if number == 0 else "", _part_line(part)))
+        console.print(labelled("Data" if number == 0 else "", _part_line(part)))
     console.print()
     if not inspection.findings:
         console.print(Text("Nothing to mend was found.", style="green"))
@@ -70,7 +70,7 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
         _print_estimate(inspection.estimate, console)
     for line in inspection.left_out:
         console.print()
-        console.print(_labelled("Left out", line))
+        console.print(labelled("Left out", line))
 
 
 def print_fix(fix: Fix, written: Mapping[str, Path], folder: Path, console: Console) -> None:
@@ -78,29 +78,20 @@ def print_fix(fix: Fix, written: Mapping[str, Path], folder: Path, console: Cons
     reasons = Counter(_without_place(row.reason) for row in fix.dropped)
     respelled = f", {count(fix.respelled_rows)} respelled" if fix.respelled_rows else ""
     console.print()
-    console.print(_labelled("Fixed", f"{count(len(fix.dropped))} rows dropped{respelled}"))
+    console.print(labelled("Fixed", f"{count(len(fix.dropped))} rows dropped{respelled}"))
     for reason, rows in reasons.most_common():
-        console.print(_labelled("", f"{count(rows)} because {reason}"))
+        console.print(labelled("", f"{count(rows)} because {reason}"))
     for part, path in written.items():
-        console.print(_labelled("", f"{path}: {count(fix.rows[part])} rows"))
-    console.print(_labelled("", f"{folder / DROPPED_NAME} says what was dropped and why"))
+        console.print(labelled("", f"{path}: {count(fix.rows[part])} rows"))
+    console.print(labelled("", f"{folder / DROPPED_NAME} says what was dropped and why"))
     flags = {"train": "", "validation": "--valid ", "test": "--test "}
     files = [f"{flags[part]}{path}" for part, path in written.items() if part in flags]
-    console.print(_labelled("Next", f"textlora train {' '.join(files)}"))
+    console.print(labelled("Next", f"textlora train {' '.join(files)}"))
 
 
 def _without_place(reason: str) -> str:
     """Return a reason without its lines and files, so that equal ones can be counted."""
     return re.sub(r"^line \d+ has", "another row has", re.sub(r" \(.* line \d+\)$", "", reason))
-
-
-def _labelled(label: str, line: str, style: str = "dim") -> Table:
-    """Return a line with a word in the margin."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(width=_INDENT, no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row(Text(label, style=style), Text(line))
-    return grid
 
 
 def _part_line(part: PartSummary) -> str:
@@ -112,11 +103,11 @@ def _part_line(part: PartSummary) -> str:
 
 
 def _print_finding(finding: Finding, names: Mapping[str, str], console: Console) -> None:
-    console.print(_labelled(finding.severity, finding.message, _STYLES[finding.severity]))
+    console.print(labelled(finding.severity, finding.message, _STYLES[finding.severity]))
     for example in finding.examples:
-        console.print(Padding(_example(example, names), (0, 0, 0, _INDENT + 2)))
+        console.print(Padding(_example(example, names), (0, 0, 0, MARGIN)))
     if finding.remedy:
-        console.print(Padding(Text(f"→ {finding.remedy}", style="green"), (0, 0, 0, _INDENT + 2)))
+        console.print(Padding(Text(f"→ {finding.remedy}", style="green"), (0, 0, 0, MARGIN)))
 
 
 def _example(example: Example, names: Mapping[str, str]) -> Text:
@@ -130,7 +121,7 @@ def _example(example: Example, names: Mapping[str, str]) -> Text:
 
 def _print_lengths(lengths: Lengths, console: Console) -> None:
     console.print(
-        _labelled(
+        labelled(
             "Lengths",
             f"{count(lengths.median)} tokens in the middle text, {count(lengths.p95)} or fewer in "
             f"95 of 100, {count(lengths.longest)} in the longest",
@@ -150,8 +141,8 @@ def _print_lengths(lengths: Lengths, console: Console) -> None:
             "this training" if chosen else "",
             style="bold" if chosen else None,
         )
-    console.print(Padding(table, (0, 0, 0, _INDENT + 2)))
-    console.print(Padding(_histogram(lengths), (1, 0, 0, _INDENT + 2)))
+    console.print(Padding(table, (0, 0, 0, MARGIN)))
+    console.print(Padding(_histogram(lengths), (1, 0, 0, MARGIN)))
 
 
 def _histogram(lengths: Lengths) -> Table:
@@ -178,7 +169,7 @@ def _print_estimate(estimate: Estimate, console: Console) -> None:
         else ""
     )
     console.print(
-        _labelled(
+        labelled(
             "Estimate",
             f"about {_span(estimate.seconds)} of training: {prepare}"
             f"{_span(estimate.epoch_seconds)} an epoch, {_span(estimate.evaluation_seconds)} an "
@@ -187,9 +178,9 @@ def _print_estimate(estimate: Estimate, console: Console) -> None:
         )
     )
     told = f"memory {' and '.join(memory)}, " if memory else ""
-    console.print(_labelled("", f"{told}disk {size(estimate.disk_bytes)}"))
+    console.print(labelled("", f"{told}disk {size(estimate.disk_bytes)}"))
     console.print(
-        _labelled(
+        labelled(
             "",
             f"measured by {estimate.steps} steps at {estimate.tokens_per_second:,.0f} tokens/s; "
             f"{estimate.path}",

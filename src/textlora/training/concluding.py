@@ -17,6 +17,7 @@ from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import MissingExtraError
 from textlora.evaluation.calibration import Calibration
+from textlora.evaluation.console import labelled
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
 from textlora.evaluation.mistakes import Mistakes, find_mistakes
 from textlora.evaluation.verdict import Verdict
@@ -158,7 +159,7 @@ def explained_mistakes(
     try:
         require_captum()
     except MissingExtraError as error:
-        console.print(f"Mistakes   not explained: {error.problem} {error.remedy}", markup=False)
+        console.print(labelled("Mistakes", f"not explained: {error.problem} {error.remedy}"))
         return mistakes
     with progress_bar(console, "explaining the surest mistakes", len(texts)) as progress:
         found = explain_many(predictor, texts, progress=progress)

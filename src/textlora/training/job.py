@@ -17,6 +17,7 @@ from textlora.config import RunConfig
 from textlora.data.loading import Parts, load_parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError, TextloraError, storage_errors
+from textlora.evaluation.console import labelled
 from textlora.evaluation.decisions import check_rule
 from textlora.evaluation.records import EpochRecord
 from textlora.inference.predictor import Predictor
@@ -117,17 +118,17 @@ def check_settings(config: RunConfig, parts: Parts) -> None:
 def announce(console: Console, parts: Parts, classifier: Classifier) -> None:
     """Say what is about to be trained, on what."""
     rows = ", ".join(f"{len(part.table):,} {name}" for name, part in named_parts(parts).items())
-    console.print(f"Data       {rows}; classes: {', '.join(parts.labels.names)}", markup=False)
+    console.print(labelled("Data", f"{rows}; classes: {', '.join(parts.labels.names)}"))
     if parts.rejected:
-        console.print(f"           {len(parts.rejected):,} bad rows set aside in rejected.csv")
+        console.print(labelled("", f"{len(parts.rejected):,} bad rows set aside in rejected.csv"))
     spec = classifier.predictor.spec
-    console.print(
-        f"Model      {spec.backbone.name_or_path}, {spec.head.pooling} pooling, "
-        f"max_length {spec.max_length}, {spec.cut_in_words}",
-        markup=False,
+    model = (
+        f"{spec.backbone.name_or_path}, {spec.head.pooling} pooling, "
+        f"max_length {spec.max_length}, {spec.cut_in_words}"
     )
-    console.print(f"Trainable  {classifier.parameters} parameters", highlight=False)
-    console.print(f"Path       {classifier.path_reason}", markup=False, highlight=False)
+    console.print(labelled("Model", model))
+    console.print(labelled("Trainable", f"{classifier.parameters} parameters"))
+    console.print(labelled("Path", classifier.path_reason))
 
 
 def inspect(
@@ -141,8 +142,7 @@ def inspect(
     if not near:
         lines.append(f"Near duplicates were not searched in {rows:,} rows; textlora inspect does.")
     for number, line in enumerate(lines):
-        label = "Notice" if number == 0 else ""
-        console.print(f"{label:<10} {line}", style="yellow", markup=False, highlight=False)
+        console.print(labelled("Notice" if number == 0 else "", line, "bold yellow"))
     return inspection
 
 
@@ -219,11 +219,11 @@ def training_inputs(
 def _checkpoint_to_resume(folder: RunFolder, console: Console) -> Path | None:
     checkpoint, unsound = checkpoints.newest_sound(folder.checkpoints)
     for path in unsound:
-        console.print(f"Resume     {path.name} is incomplete and is not used")
+        console.print(labelled("Resume", f"{path.name} is incomplete and is not used"))
     checkpoints.discard(unsound)
     if checkpoint is not None:
         checkpoints.check_contents(checkpoint)
-        console.print(f"Resume     from {checkpoint.name}")
+        console.print(labelled("Resume", f"from {checkpoint.name}"))
     return checkpoint
 
 

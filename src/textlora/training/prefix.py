@@ -11,6 +11,7 @@ from rich.console import Console
 
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import storage_errors
+from textlora.evaluation.console import labelled
 from textlora.evaluation.wording import count, duration, size
 from textlora.fast.prefix import PrefixStates
 from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, length_batches, progress_bar
@@ -68,13 +69,11 @@ def prefix_cache(
 def _tell(console: Console, forward: PrefixForward, states: PrefixStates, seconds: float) -> None:
     below, layers = _below(forward), forward.layers
     place = "on disk" if states.rows.on_disk else "in memory"
-    console.print(
-        f"Prefix     {below} of {layers} run once over {count(len(states))} texts, "
-        f"without dropout\n           {size(states.rows.values.nbytes)} {place}, "
-        f"built in {duration(seconds)}; each epoch skips {forward.first_layer} of {layers} layers",
-        markup=False,
-        highlight=False,
-    )
+    ran = f"{below} of {layers} run once over {count(len(states))} sequences, without dropout"
+    console.print(labelled("Prefix", ran))
+    cost = f"{size(states.rows.values.nbytes)} {place}, built in {duration(seconds)}"
+    saved = f"each epoch skips {forward.first_layer} of {layers} layers"
+    console.print(labelled("", f"{cost}; {saved}"))
 
 
 def _below(forward: PrefixForward) -> str:

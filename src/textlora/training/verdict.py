@@ -15,6 +15,7 @@ from textlora.config import EvaluationConfig, RunConfig
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.evaluation.candidates import CandidateResult, Resampling
+from textlora.evaluation.console import labelled
 from textlora.evaluation.decisions import choose_decision
 from textlora.evaluation.verdict import JudgedPart, Truth, Verdict, judge
 from textlora.evaluation.wording import duration
@@ -135,7 +136,7 @@ def _measured(
 ) -> CandidateResult:
     """Train a baseline, let it answer, and give it a rule by the settings that LoRA's is by."""
     result = measure(baseline, rows["train"], rows["validation"], rows.get("test"))
-    console.print(f"Baseline   {result.name}, {duration(result.seconds)}", highlight=False)
+    console.print(labelled("Baseline", f"{result.name}, {duration(result.seconds)}"))
     decision = choose_decision(
         result.validation,
         rows["validation"].targets,
