@@ -91,6 +91,7 @@ def accuracy(name: str, seed: int, data: Path, work: Path) -> dict[str, Any]:
             data={"train": str(data / TRAIN_FILE), "validation": str(data / VALIDATION_FILE)},
             model={"name_or_path": BUNDLED_MODEL},
             training={"seed": seed, "save_total_limit": 9},
+            evaluation={"baselines": False},
         )
         train(config, folder, console=Console(stderr=True), overwrite=True)
     metrics = read_json(folder.metrics)

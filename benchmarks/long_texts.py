@@ -126,6 +126,7 @@ def config_of(training: str, seed: int, options: Options) -> RunConfig:
             # One evaluation, at the end and of a few rows: there is nothing to choose.
             **{"eval_strategy": "steps", "eval_steps": 1_000_000},
         },
+        "evaluation": {"baselines": False},
         "data": {
             "train": str(options.data / "imdb_train_1000.parquet"),
             "validation": str(options.data / "imdb_validation_1000.parquet"),
