@@ -39,7 +39,13 @@ LEFT = "data.truncation_side=left"
 # Settings as --set takes them.
 ARMS: dict[str, list[str]] = {
     "first defaults": [
-        *("model.pooling=cls", "lora.target_modules=[q, v]", "lora.r=8", "lora.lora_alpha=16"),
+        *(
+            "model.pooling=cls",
+            "model.head=auto",
+            "lora.target_modules=[q, v]",
+            "lora.r=8",
+            "lora.lora_alpha=16",
+        ),
         *("training.num_train_epochs=3", "training.learning_rate=5e-4"),
         *("data.truncation_side=right", "lora.lora_dropout=0.05"),
         *("training.per_device_train_batch_size=16", "training.warmup_ratio=0"),

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from itertools import combinations
 
+import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -14,6 +15,8 @@ from sklearn.pipeline import make_pipeline
 
 from textlora.demo import PARTS, demo_config, reviews_path
 
+# Words of the shortest review; what is shorter is a line.
+REVIEW = 20
 Rows = list[tuple[str, str]]
 
 
@@ -28,9 +31,9 @@ def parts() -> dict[str, Rows]:
 
 def test_sizes_and_balance(parts: dict[str, Rows]) -> None:
     assert {part: len(rows) for part, rows in parts.items()} == {
-        "train": 1078,
-        "validation": 154,
-        "test": 308,
+        "train": 1862,
+        "validation": 266,
+        "test": 532,
     }
     for rows in parts.values():
         counts = Counter(label for _, label in rows)
@@ -39,12 +42,16 @@ def test_sizes_and_balance(parts: dict[str, Rows]) -> None:
 
 def test_lengths(parts: dict[str, Rows]) -> None:
     for rows in parts.values():
-        for text, _ in rows:
-            assert 20 <= len(text.split()) <= 150, text
+        words = [len(text.split()) for text, _ in rows]
+        assert min(words) >= 3
+        assert max(words) <= 150
+        # Both kinds in every part: reviews, and verdicts of a line.
+        assert 0.5 < np.mean(np.array(words) >= REVIEW) < 0.7
 
 
 def test_no_two_are_alike(parts: dict[str, Rows]) -> None:
-    texts = [text for rows in parts.values() for text, _ in rows]
+    everything = [text for rows in parts.values() for text, _ in rows]
+    texts = [text for text in everything if len(text.split()) >= REVIEW]
     shingles = [_shingles(text) for text in texts]
     for left, right in combinations(range(len(texts)), 2):
         shared = len(shingles[left] & shingles[right])
@@ -52,6 +59,19 @@ def test_no_two_are_alike(parts: dict[str, Rows]) -> None:
             texts[left],
             texts[right],
         )
+
+
+def test_no_two_lines_have_the_same_words(parts: dict[str, Rows]) -> None:
+    texts = [text for rows in parts.values() for text, _ in rows if len(text.split()) < REVIEW]
+    words = [set(re.findall(r"[\w']+", text.lower())) for text in texts]
+    for left, right in combinations(range(len(texts)), 2):
+        shared = len(words[left] & words[right]) / len(words[left] | words[right])
+        assert shared <= 0.7, (texts[left], texts[right])
+
+
+def test_no_sample_sentence_was_trained_on(parts: dict[str, Rows]) -> None:
+    texts = {text.lower() for rows in parts.values() for text, _ in rows}
+    assert not texts & {sample.text.lower() for sample in demo_config().data.sample_texts}
 
 
 def test_counting_words_is_not_enough(parts: dict[str, Rows]) -> None:

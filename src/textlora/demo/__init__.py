@@ -1,7 +1,7 @@
 """The reviews written for textlora, and the settings of the demo.
 
-1,540 short reviews of invented films, half of them positive, in fixed parts of
-1,078, 154 and 308 rows.
+2,660 texts on invented films, half of them positive, in fixed parts of 1,862, 266 and
+532 rows: 1,540 short reviews, and 1,120 verdicts of a line.
 """
 
 from __future__ import annotations
