@@ -34,7 +34,7 @@ help:
 
 venv: $(VENV)/.installed-dev
 
-demo: $(VENV)/.installed-bundled
+demo: $(VENV)/.installed-bundled,explain
 	$(BIN)/textlora demo
 
 # One process a core, of one thread each: threads of several would wait for each other.
@@ -50,11 +50,11 @@ clean:
 	rm -rf $(VENV) demo-run build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One stamp a set of extras. dev holds test, and test holds bundled: the larger
-# install stamps the smaller ones, which then have nothing to do.
-$(VENV)/.installed-bundled: STAMPS := bundled
-$(VENV)/.installed-test: STAMPS := bundled test
-$(VENV)/.installed-dev: STAMPS := bundled test dev
+# One stamp a set of extras. dev holds test, and test holds what the demo needs: the
+# larger install stamps the smaller ones, which then have nothing to do.
+$(VENV)/.installed-bundled,explain: STAMPS := bundled,explain
+$(VENV)/.installed-test: STAMPS := bundled,explain test
+$(VENV)/.installed-dev: STAMPS := bundled,explain test dev
 
 # -qq: errors are shown, and no warnings about an index that lacks some package.
 # torch goes first and alone: an installed CPU build is kept by what comes after,

@@ -37,7 +37,7 @@ from textlora.data.loading import load_labelled
 from textlora.data.splitting import random_subset
 from textlora.evaluation.length_buckets import accuracy_by_length
 from textlora.inference.predictor import Predictor
-from textlora.recipes import load_recipe
+from textlora.recipes import DEFAULT_RECIPE, load_recipe
 from textlora.run import RunFolder, read_json, write_json
 from textlora.training.job import train
 
@@ -260,7 +260,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, action="append", help="only these seeds")
     parser.add_argument("--arm", action="append", choices=list(ARMS), help="only these arms")
     parser.add_argument("--epochs", type=float, default=3)
-    parser.add_argument("--recipe", default="distilbert-lora-imdb")
+    parser.add_argument("--recipe", default=DEFAULT_RECIPE.name)
     parser.add_argument("--set", action="append", default=[], help="a setting, as for train")
     parser.add_argument("--max-length", type=int, default=512)
     parser.add_argument("--rows", type=int, help="train and answer on so many reviews: a trial")

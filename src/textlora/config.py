@@ -222,7 +222,7 @@ class ComputeConfig(Section):
     path: Literal["auto", "fast", "plain"] = Field(
         "auto",
         description="fast: packed sequences, no padding; plain: Transformers' own forward; "
-        "auto: fast where the model has it.",
+        "auto: fast on CPUs where the model has it.",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto",
@@ -279,7 +279,7 @@ class EvaluationConfig(Section):
         "one with the least expected cost; mistakes not named cost 1.",
     )
     min_confidence: float | None = Field(
-        None, ge=0, le=1, description="`predict` answers 'unsure' below this confidence."
+        None, ge=0, le=1, description="Answers below this confidence are 'unsure'."
     )
 
     @model_validator(mode="after")
@@ -316,7 +316,7 @@ class RunConfig(Section):
         return self
 
     def to_yaml(self) -> str:
-        """Return the settings as YAML that `load_config` reads back unchanged."""
+        """Return the settings as YAML that `load_recipe` reads back unchanged."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 

@@ -22,20 +22,28 @@ VARIANTS: dict[str, tuple[int, dict[str, Any]]] = {
     "two labels": (0, {"lora.target_modules": ["q", "v", "ffn"]}),
     "pissa": (0, {"lora.init_lora_weights": "pissa", "lora.use_rslora": True}),
     "head by LoRA": (0, {"lora.target_modules": ["q", "head"]}),
-    "roberta": (0, {}),
+    "roberta": (0, {"data.truncation_side": "right"}),
     "one unit": (1, {"model.head": "linear", "model.loss": "bce"}),
+    "the defaults": (
+        1,
+        {
+            **{"model.head": "linear", "model.pooling": "mean"},
+            "lora.target_modules": ["q", "k", "v", "out", "ffn"],
+        },
+    ),
+    "two layers on the mean": (1, {"model.head": "mlp", "model.pooling": "mean"}),
 }
+# Longer than the tiny models take, and another text when it is cut at the other end.
+LONG = "it was good , " + "the story " * 50 + "was very bad"
 RUN = """
 import json, sys
 asked = json.load(sys.stdin)
 found = []
 for code, folder in asked["runs"]:
-    with open(f"{folder}/textlora.json") as file:
-        spec = json.load(file)
-    names = {"folder": folder, "texts": asked["texts"], "max_length": 64}
-    names["temperature"] = spec["temperature"]
+    names = {"folder": folder, "texts": asked["texts"]}
     exec(asked["blocks"][code], names)
-    found.append(names["logits"].tolist())
+    shown = [key for key in ("logits", "probabilities") if key in names]
+    found.append({key: names[key].tolist() for key in shown})
 assert "textlora" not in sys.modules
 print(json.dumps(found))
 """
@@ -55,11 +63,11 @@ def runs(
     }
 
 
-def test_the_documented_code_gives_the_same_logits(
+def test_the_documented_code_gives_the_same_answers(
     runs: dict[str, Any], reviews: Reviews, tmp_path: Path
 ) -> None:
     blocks = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-    texts = reviews.texts[64:]
+    texts = [*reviews.texts[64:], LONG]
     asked = {
         "blocks": blocks,
         "texts": texts,
@@ -75,7 +83,11 @@ def test_the_documented_code_gives_the_same_logits(
     assert done.returncode == 0, done.stderr
     for name, found in zip(VARIANTS, json.loads(done.stdout.splitlines()[-1]), strict=True):
         predictor = runs[name].predictor
-        from textlora.inference.scoring import score
-
-        expected = score(predictor.model, predictor.forward, predictor.sequences(texts))
-        np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-5, err_msg=name)
+        sequences = predictor.sequences(texts)
+        assert sequences.truncated.sum() == 1
+        logits = predictor.logits(sequences)
+        expected = {"logits": logits, "probabilities": predictor.probabilities_of(logits)}
+        for key, values in found.items():
+            np.testing.assert_allclose(
+                values, expected[key], atol=1e-5, rtol=1e-5, err_msg=f"{name}: {key}"
+            )

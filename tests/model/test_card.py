@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ def test_the_card_has_figures_verdict_data_and_limits() -> None:
         *(r"| bad\|worse |", "| train | 49 | 50 |", "1,000 of 20,000 parameters"),
         *("fewer than 50 training texts: `bad|worse`.", "What of a text lies beyond 64 tokens"),
         *('from_pretrained("me/mine", num_labels=2)', "base_model: owner/base", "value: 0.75"),
+        *('("me/mine", local_dir="adapter")', 'tokenizer.truncation_side = "left"\n```'),
     ):
         assert said in card
 
@@ -68,9 +70,13 @@ def test_the_data_is_named_without_its_folder(train: str | None, shown: str) -> 
     assert "secret" not in card
 
 
-def test_a_local_base_is_named_without_its_folder() -> None:
-    from dataclasses import replace
+def test_no_end_is_named_where_texts_are_cut_in_the_middle() -> None:
+    card = model_card(replace(SPEC, truncation_side="head+tail"), RunConfig(), FIGURES, KNOWN)
+    assert "truncation_side" not in card
+    assert "AutoTokenizer.from_pretrained" in card
 
+
+def test_a_local_base_is_named_without_its_folder() -> None:
     local = replace(SPEC, backbone=Backbone("/home/anna/secret/model"))
     card = model_card(local, RunConfig(), FIGURES, KNOWN)
     assert "`model`" in card

@@ -87,7 +87,10 @@ def audit(
 def curve(
     data: Annotated[str, typer.Argument(help="Rows to train on: a file, saved dataset or Hub id.")],
     valid: Annotated[
-        str | None, quiet_option("--valid", "Rows to measure on; else 20 % are split off.")
+        str | None,
+        quiet_option(
+            "--valid", "Rows to measure on; else 20 % are split off (data.validation_size)."
+        ),
     ] = None,
     recipe: QuickRecipe = None,
     model: Model = None,

@@ -31,7 +31,7 @@ def explain(
         str | None, quiet_option("--file", "Table with a text column, or .txt, a text a line.")
     ] = None,
     target: Annotated[
-        str | None, quiet_option("--target", "Class to explain; else the most probable one.")
+        str | None, quiet_option("--target", "Class to explain; else the answered one.")
     ] = None,
     html: Annotated[
         Path | None, quiet_option("--html", "Write a page to look at or pass on.")

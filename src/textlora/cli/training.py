@@ -53,7 +53,10 @@ def train(
     ] = None,
     fast_prefix: Annotated[
         bool,
-        typer.Option("--fast-prefix", help="Run the layers below the adapters only once."),
+        typer.Option(
+            "--fast-prefix",
+            help="Run the layers below the adapters only once; needs lora.layers such as top:2.",
+        ),
     ] = False,
     no_baselines: Annotated[
         bool, typer.Option("--no-baselines", help="Train no baselines, and reach no verdict.")
@@ -65,7 +68,7 @@ def train(
     seed: Annotated[int | None, quiet_option("--seed", "Seed of the training.")] = None,
     seeds: Annotated[
         int | None,
-        quiet_option("--seeds", "Repeat with this many seeds: mean, spread, OUT/seed-1 …"),
+        quiet_option("--seeds", "Repeat with this many seeds: mean, spread, OUT/seed-42 …"),
     ] = None,
     out: Annotated[Path | None, quiet_option("--out", "Run folder; else runs/RECIPE-TIME.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run in --out.")] = False,

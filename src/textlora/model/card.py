@@ -60,10 +60,11 @@ _LOAD = """from textlora import TextClassifier
 
 classifier = TextClassifier.load("path/of/this/folder")"""
 
+# A folder of its own: the Hub's cache is links, which textlora refuses in an adapter.
 _LOAD_FROM_HUB = """from huggingface_hub import snapshot_download
 from textlora import TextClassifier
 
-classifier = TextClassifier.load(snapshot_download("{repo}"))"""
+classifier = TextClassifier.load(snapshot_download("{repo}", local_dir="adapter"))"""
 
 _AUTO_PEFT = """
 Without textlora:
@@ -74,7 +75,7 @@ from transformers import AutoTokenizer
 
 model = AutoPeftModelForSequenceClassification.from_pretrained({folder}, num_labels={labels})
 tokenizer = AutoTokenizer.from_pretrained({folder})
-```
+{side}```
 """
 
 _OWN_HEAD = """
@@ -218,7 +219,10 @@ def _without_textlora(spec: ClassifierSpec, repo: str | None) -> str:
     if spec.head.kind != "auto":
         return _OWN_HEAD.format(kind=spec.head.kind, pooling=spec.head.pooling)
     folder = f'"{repo}"' if repo else "folder"
-    return _AUTO_PEFT.format(labels=spec.head.num_units, folder=folder)
+    # The tokenizer is saved as it came. At both ends it cannot cut.
+    one_end = spec.truncation_side != "head+tail"
+    side = f'tokenizer.truncation_side = "{spec.truncation_side}"\n' if one_end else ""
+    return _AUTO_PEFT.format(labels=spec.head.num_units, folder=folder, side=side)
 
 
 def _probabilities(spec: ClassifierSpec) -> str:

@@ -1,7 +1,7 @@
 """How a batch of token sequences becomes logits.
 
 `PlainForward` pads and calls the untouched Transformers/PEFT model: the
-readable reference. Anything faster offers the same two methods.
+readable reference. Anything faster offers the same methods.
 """
 
 from __future__ import annotations
