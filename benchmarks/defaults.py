@@ -2,6 +2,7 @@
 
     python benchmarks/defaults.py --work runs/defaults [--arm NAME] [--seeds 3]
     python benchmarks/defaults.py --work runs/defaults --cuts NAME [--seeds 3]
+    python benchmarks/defaults.py --work runs/defaults --average NAME [--seeds 3]
     python benchmarks/defaults.py --work runs/defaults --test NAME [--seeds 3]
 
 Every arm differs from textlora's defaults, or from the arm that it names, in the settings
@@ -9,7 +10,8 @@ shown. The best epoch of a training is chosen on the 1,000 validation reviews, a
 the arm, by the mean over its seeds. The 4,000 test reviews are scored only with `--test`,
 for the arm that was chosen. Prints a table and one JSON line; finished trainings in the
 work folder are reused. `--cuts` asks the trained runs of an arm about the validation reviews
-once more, with other ways of taking a long text.
+once more, with other ways of taking a long text; `--average` with the means of the weights of
+the last epochs.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from peft import set_peft_model_state_dict
 from rich.console import Console
 from rich.table import Table
+from safetensors.torch import load_file
 from workload import TEST_FILE, TRAIN_FILE, VALIDATION_FILE, read_reviews
 
 from textlora.config import BUNDLED_MODEL, ComputeConfig
@@ -154,6 +158,26 @@ def cuts(name: str, seeds: list[int], data: Path, work: Path) -> None:
     print(json.dumps({"arm": name, "cuts": got}))
 
 
+def averages(name: str, seeds: list[int], data: Path, work: Path) -> None:
+    """Score the validation reviews with the means of the last epochs of an arm's trained runs."""
+    reviews = read_reviews(data / VALIDATION_FILE)
+    for seed in seeds:
+        folder = run_folder(work, name, seed)
+        predictor = Predictor.load(folder.path, ComputeConfig())
+        checkpoints = sorted(
+            folder.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1])
+        )
+        epochs = [load_file(path / "adapter_model.safetensors") for path in checkpoints]
+        shown = []
+        for last in range(1, len(epochs)):
+            taken = epochs[-last:]
+            mean = {key: sum(epoch[key] for epoch in taken) / last for key in taken[0]}
+            set_peft_model_state_dict(predictor.model, mean)
+            right = predictor.predict_proba(reviews.texts).argmax(axis=1) == reviews.labels
+            shown.append(f"last {last}: {right.mean():.1%}")
+        print(f"seed {seed}: {', '.join(shown)}", flush=True)
+
+
 def main() -> None:
     """Run what the command line names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -163,12 +187,16 @@ def main() -> None:
     parser.add_argument("--arm", action="append", choices=list(ARMS), help="only these arms")
     parser.add_argument("--test", choices=list(ARMS), help="score the test reviews with this arm")
     parser.add_argument("--cuts", choices=list(ARMS), help="cut long texts in other ways")
+    parser.add_argument("--average", choices=list(ARMS), help="means of the last epochs")
     options = parser.parse_args()
     if not options.data.is_dir():
         sys.exit(f"{options.data}: there is no such folder; name it with --data.")
     seeds = list(range(1, options.seeds + 1))
     if options.cuts:
         cuts(options.cuts, seeds, options.data, options.work)
+        return
+    if options.average:
+        averages(options.average, seeds, options.data, options.work)
         return
     if options.test:
         test(options.test, seeds, options.data, options.work)

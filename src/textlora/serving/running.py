@@ -89,6 +89,7 @@ def _config(app: object, settings: ServingSettings, **more: object) -> uvicorn.C
         app,  # type: ignore[arg-type]
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_worker_healthcheck=_HUNG_SECONDS,
         server_header=False,
