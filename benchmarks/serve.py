@@ -330,8 +330,8 @@ def overload(
         closed_loop(server.url, requests, 64, options.seconds)
         capacity = closed_loop(server.url, requests, 64, options.seconds).rate
     console.print(f"capacity: {capacity:.0f} requests/s", highlight=False)
-    # A queue of about a second: what comes beyond is refused, and the rest keeps its time.
-    queue = max(1024, round(TOKENS_OF_SHORT * capacity))
+    # A queue of about half a second: what comes beyond is refused, and the rest keeps its time.
+    queue = max(1024, round(TOKENS_OF_SHORT * capacity / 2))
     with ours(files, "--max-queue-tokens", queue) as server:
         closed_loop(server.url, requests, 16, options.seconds)
         result = open_loop(server.url, requests, OVERLOAD * capacity, options.load_seconds)
