@@ -50,7 +50,7 @@ def notes(exported: Exported, spec: ClassifierSpec) -> Iterator[str]:
     """
     if exported.target == "merged" and not exported.plain:
         yield (
-            f"Transformers has no class for a {spec.head.kind} head on the {spec.head.pooling} "
+            f"Transformers has no class for the {spec.head.kind} head on the {spec.head.pooling} "
             "state of this encoder: the folder is the encoder, with the head beside it. The lines "
             "that load it are in docs/export.md."
         )
