@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from textlora.serving.settings import ServingSettings
 # Characters that are tokenized where they came in, in a tenth of a millisecond or two: to hand
 # them to a thread and back takes as long, and the threads then wait for each other.
 _SHORT = 512
+# Batches at a time, each on its share of the cores.
+_STREAMS = 2
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Service:
         self.metrics = Metrics()
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
+        cores = torch.get_num_threads()
+        streams = min(_STREAMS, cores)
         self.registry = Registry(settings.precision, settings.adapters)
         for name, path in settings.runs:
             self.registry.add(name, path)
@@ -82,7 +87,13 @@ class Service:
         self._follow()
         limits = settings.limits
         self.batcher = Batcher(
-            limits.max_batch_tokens, limits.max_queue_tokens, limits.timeout, self.metrics.batch
+            limits.max_batch_tokens,
+            limits.max_queue_tokens,
+            limits.timeout,
+            self.metrics.batch,
+            threads=streams,
+            # Of the calling thread alone: the others keep theirs.
+            prepare=partial(torch.set_num_threads, cores // streams),
         )
         # One thread: tokenizers have threads of their own, and the cores are the batches'.
         self._tokenizing = ThreadPoolExecutor(1, thread_name_prefix="tokenizing")
