@@ -223,3 +223,32 @@ def test_a_batch_is_as_large_as_when_files_are_scored() -> None:
     from textlora.serving.settings import Limits
 
     assert Limits().max_batch_tokens == DEFAULT_TOKEN_BUDGET
+
+
+class Pair(Engine):
+    """Answers no batch before two are under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.two = threading.Barrier(2, timeout=10)
+
+    def logits(self, work: Sequence[tuple[Any, Any]]) -> list[Any]:
+        self.two.wait()
+        return super().logits(work)
+
+
+def test_a_request_in_two_batches_at_a_time_comes_back_whole(
+    run_async: Callable[[Any], Any],
+) -> None:
+    prepared: list[str] = []
+    batcher = Batcher(
+        4, 1000, threads=2, prepare=lambda: prepared.append(threading.current_thread().name)
+    )
+    engine = Pair()
+    scored = run_async(batcher.score(engine, 7, [ids(n, 4) for n in range(20)]))
+    assert [row.tolist() for row in scored.logits] == [[7, n] for n in range(20)]
+    assert sorted(len(batch) for batch in engine.batches) == [1] * 20
+    assert sorted(prepared) == ["inference-0", "inference-1"]
+    assert batcher.alive
+    batcher.close(5)
+    assert not batcher.alive
