@@ -199,6 +199,8 @@ class Batcher:
                 while not self._sequences and not self._closing:
                     self._changed.wait()
                 batch = self._next_batch()
+                if self._sequences:
+                    self._changed.notify()  # there is work for another thread, too
             if batch is not None:
                 self._compute(batch)
             elif self._closing:
