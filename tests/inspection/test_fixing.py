@@ -14,7 +14,7 @@ import pytest
 
 from inspection.support import sentences
 from textlora.config import DataConfig
-from textlora.errors import ConfigError
+from textlora.errors import RunError
 from textlora.inspection.files import FileInspection, Tokens, inspect_files
 from textlora.inspection.fixing import Fix, plan_fix
 from textlora.inspection.writing import relabelled, write_fix
@@ -179,7 +179,7 @@ def test_nothing_is_overwritten(tmp_path: Path, kind: str) -> None:
     else:
         out.mkdir()
         (out / "mine").write_text("mine")
-    with pytest.raises(ConfigError, match="nothing is overwritten"):
+    with pytest.raises(RunError, match="nothing is overwritten"):
         fixed(DataConfig(train=str(train)), out)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "train.csv"]
 
