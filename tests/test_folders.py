@@ -45,6 +45,20 @@ def test_an_old_folder_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     assert [path.name for path in target.iterdir()] == ["new"]
 
 
+def test_what_has_come_meanwhile_is_not_removed(tmp_path: Path) -> None:
+    target = tmp_path / "made"
+
+    def write() -> None:
+        with whole_folder(target, "writing"):
+            target.mkdir()
+            (target / "other").write_text("of somebody else")
+
+    with pytest.raises(RunError, match="something here already"):
+        write()
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+    assert (target / "other").read_text() == "of somebody else"
+
+
 def test_what_is_taken_and_what_is_free(tmp_path: Path) -> None:
     empty, file, used = tmp_path / "empty", tmp_path / "file", tmp_path / "used"
     empty.mkdir()

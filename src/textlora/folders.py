@@ -50,6 +50,8 @@ def whole_folder(path: Path, doing: str, *, replaced: bool = False) -> Iterator[
         try:
             temporary.mkdir(parents=True)
             yield temporary
+            if not replaced:
+                check_free(path)  # something may have come into it since
             if path.is_dir():
                 shutil.rmtree(path)
             temporary.replace(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -79,9 +78,8 @@ class Predictor:
         spec = ClassifierSpec.load(folder)
         tokenizer = load_tokenizer(folder)
         base = load_base_classifier(spec.backbone, spec.head, list(spec.label_names))
-        encoder: Any = getattr(base.model, "encoder", base.model)
-        spec.require_positions(max_positions(encoder.config))
-        resize_embeddings(encoder, tokenizer)
+        spec.require_positions(max_positions(base.encoder.config))
+        resize_embeddings(base.encoder, tokenizer)
         model = load_adapter(base, folder).eval()
         if torch.cuda.is_available():
             model = model.to("cuda")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -38,8 +37,7 @@ def load_untrained(path: Path, seed: int = 0) -> Predictor:
     spec = ClassifierSpec.load(folder)
     tokenizer = load_tokenizer(folder)
     base = load_base_classifier(spec.backbone, spec.head, list(spec.label_names))
-    encoder: Any = getattr(base.model, "encoder", base.model)
-    resize_embeddings(encoder, tokenizer)
+    resize_embeddings(base.encoder, tokenizer)
     _draw_head(base, seed)
     plain = replace(spec, temperature=1.0, decision=Decision())
     forward = PlainForward(int(tokenizer.pad_token_id))

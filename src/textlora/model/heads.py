@@ -160,6 +160,11 @@ class BaseClassifier:
     model: nn.Module
     trained_head: list[str]
 
+    @property
+    def encoder(self) -> Any:
+        """The encoder, or the model that has it in a class of its own."""
+        return getattr(self.model, "encoder", self.model)
+
 
 def load_base_classifier(
     backbone: Backbone, head: HeadSpec, label_names: list[str]

@@ -92,7 +92,8 @@ class Service:
             limits.timeout,
             self.metrics.batch,
             threads=streams,
-            # Of the calling thread alone: the others keep theirs.
+            # In each, because OpenMP counts by thread; torch lets later threads, such as that of
+            # explanations, begin with the same share.
             prepare=partial(torch.set_num_threads, cores // streams),
         )
         # One thread: tokenizers have threads of their own, and the cores are the batches'.

@@ -54,7 +54,7 @@ def build_classifier(config: RunConfig, parts: Parts) -> Classifier:
     tokenizer = backbone.load_tokenizer()
     max_length = resolve_max_length(config.data.max_length, backbone.load_config(), tokenizer)
     base = load_base_classifier(backbone, head, list(parts.labels.names))
-    resize_embeddings(getattr(base.model, "encoder", base.model), tokenizer)  # type: ignore[arg-type]
+    resize_embeddings(base.encoder, tokenizer)
     model = add_adapter(base, config.lora, backbone)
     spec = ClassifierSpec(
         backbone=backbone,

@@ -67,7 +67,7 @@ class FullFineTuning:
         set_seed(self.training.seed)
         spec = self.spec
         base = load_base_classifier(spec.backbone, spec.head, list(spec.label_names))
-        resize_embeddings(getattr(base.model, "encoder", base.model), self.tokenizer)  # type: ignore[arg-type]
+        resize_embeddings(base.encoder, self.tokenizer)
         with storage_errors(f"writing a checkpoint to {self.scratch}"):
             self.scratch.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
