@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from support.tiny import Reviews
 
@@ -77,6 +78,20 @@ def test_train_prints_where_everything_is(
     assert set(figures["parts"]) == {"validation", "test"}
 
 
+def test_flags_are_the_settings_of_the_training(
+    cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path
+) -> None:
+    flags = ["--epochs", "1", "--max-length", "32", "--learning-rate", "0.01", "--batch-size", "4"]
+    done = cli("train", reviews.train, *common[:4], *flags)
+    assert done.code == 0, done.err
+    saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert saved["data"]["max_length"] == 32
+    training = saved["training"]
+    assert training["num_train_epochs"] == 1
+    assert training["learning_rate"] == 0.01
+    assert training["per_device_train_batch_size"] == 4
+
+
 def test_fast_prefix(cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path) -> None:
     arguments = ["train", reviews.train, "--valid", reviews.validation, *common, "--fast-prefix"]
     refused = cli(*arguments)
@@ -115,7 +130,12 @@ def test_rows_of_one_s_own_replace_the_recipe_s_sources(
         (["train", "a.csv", "--set", "training.seed=x"], "training.seed = 'x' is not valid"),
         (["train", "a.csv", "--recipe", "distilbert"], "Did you mean distilbert-lora-"),
         (["train", "a.csv", "--on-bad-rows", "ignore"], "data.on_bad_rows = 'ignore'"),
-        (["train", "a.csv", "--resume", "x"], "--resume takes the run folder alone"),
+        (
+            ["train", "a.csv", "--resume", "x"],
+            "--resume takes the run folder alone; leave out DATA",
+        ),
+        (["train", "--resume", "x", "--delimiter", ";"], "alone; leave out --delimiter."),
+        (["train", "--resume", "x", "--epochs", "3", "--seed", "1"], "out --epochs, --seed."),
         (["train", "--resume", "x", "--fast-prefix"], "--resume takes the run folder alone"),
         (["train", "--resume", "nowhere"], "no run to resume"),
         (["evaluate", "nowhere", "a.csv"], "there is no such run folder"),
@@ -123,7 +143,16 @@ def test_rows_of_one_s_own_replace_the_recipe_s_sources(
         (["predict", "nowhere", "text", "--file", "a.csv"], "both given"),
         (["recipes", "show", "none"], "There is no recipe 'none'"),
         (["nonsense"], "No such command"),
-        (["train", "--nonsense"], "No such option"),
+        (["train", "--nonsense"], "There is no option --nonsense."),
+        (["train", "--nonsense"], "--set section.key=value"),
+        (["train", "a.csv", "--lora-r", "16"], "Any setting can be given: --set lora.r=16"),
+        (["train", "a.csv", "--weight-decay=0.1"], "--set training.weight_decay=0.1"),
+        (["train", "a.csv", "--lr", "1e-3"], "Did you mean --learning-rate?"),
+        (["train", "a.csv", "--epoch", "3"], "Did you mean --epochs?"),
+        (["inspect", "a.csv", "--batch-size", "8"], "--set training.per_device_train_batch_size=8"),
+        (["recipes", "check", "--r", "4"], "--set lora.r=4"),
+        (["train", "a.csv", "--epochs", "-1"], "training.num_train_epochs = -1.0 is not valid"),
+        (["score", "--nonsense"], "No such option"),
     ],
 )
 def test_a_mistake_ends_with_one_message_and_code_2(

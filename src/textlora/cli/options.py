@@ -56,6 +56,9 @@ SetAsideBadRows = Annotated[
 SkipBadRows = Annotated[
     str | None, quiet_option("--on-bad-rows", "'error' stops, 'skip' leaves them out.")
 ]
+MaxLength = Annotated[
+    int | None, quiet_option("--max-length", "Tokens a text may have (data.max_length).")
+]
 Encoding = Annotated[str | None, quiet_option("--encoding", "Of the files; else UTF-8.")]
 
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from textlora.cli.command import refuse_beside
 from textlora.cli.options import (
     Delimiter,
     Encoding,
     Json,
     LabelColumn,
     LabelSeparator,
+    MaxLength,
     Model,
     Recipe,
     SetAsideBadRows,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 
 def train(
+    context: typer.Context,
     data: Annotated[
         str | None,
         typer.Argument(help="Training rows: CSV, TSV, JSON Lines, Parquet, saved dataset, Hub id."),
@@ -47,6 +50,12 @@ def train(
     encoding: Encoding = None,
     label_separator: LabelSeparator = None,
     on_bad_rows: SetAsideBadRows = None,
+    max_length: MaxLength = None,
+    epochs: Annotated[float | None, quiet_option("--epochs", "Passes over the rows.")] = None,
+    learning_rate: Annotated[
+        float | None, quiet_option("--learning-rate", "Peak learning rate.")
+    ] = None,
+    batch_size: Annotated[int | None, quiet_option("--batch-size", "Rows in a step.")] = None,
     class_weight: Annotated[
         str | None,
         quiet_option("--class-weight", "'balanced': rare classes count for more in the loss."),
@@ -82,12 +91,7 @@ def train(
     from textlora.run import RunFolder, new_run_path
 
     if resume is not None:
-        given = [data, valid, test, recipe, model, class_weight, settings, seed, seeds, out]
-        flags = (overwrite, fast_prefix, no_baselines, full_fine_tuning)
-        if any(value is not None for value in given) or any(flags):
-            raise ConfigError(
-                "--resume takes the run folder alone.", "Its settings are those of the run."
-            )
+        refuse_beside(context, "resume", ["as_json"], "Its settings are those of the run.")
         folder = RunFolder(resume)
         folder.require_resumable()
         config = load_recipe(str(folder.config)).config()
@@ -107,9 +111,16 @@ def train(
                 "encoding": encoding,
                 "label_separator": label_separator,
                 "on_bad_rows": on_bad_rows,
+                "max_length": max_length,
             },
             model={"name_or_path": model},
-            training={"seed": seed, "class_weight": class_weight},
+            training={
+                "num_train_epochs": epochs,
+                "learning_rate": learning_rate,
+                "per_device_train_batch_size": batch_size,
+                "class_weight": class_weight,
+                "seed": seed,
+            },
             compute={"prefix_cache": fast_prefix or None},
             evaluation={
                 "baselines": False if no_baselines else None,
