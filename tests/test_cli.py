@@ -92,6 +92,46 @@ def test_flags_are_the_settings_of_the_training(
     assert training["per_device_train_batch_size"] == 4
 
 
+def test_rare_and_unknown_classes_are_set_aside_and_said(
+    cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path
+) -> None:
+    train, test = tmp_path / "train.csv", tmp_path / "test.csv"
+    train.write_text(reviews.train.read_text() + "so so,7\n")
+    test.write_text(reviews.test.read_text() + "never seen,9\nso so,7\n")
+    files = (train, "--valid", reviews.validation, "--test", test)
+    assert "--min-rows-per-class 3" in cli("train", *files, *common).err
+    rare = ("--min-rows-per-class", "2")
+    assert "the label 9" in cli("train", *files, *common, *rare).err
+    done = cli("train", *files, *common, *rare, "--on-unknown-classes", "skip")
+    assert done.code == 0, done.err
+    assert "1 class with fewer than 2 rows left out: 7 (1)" in done.out
+    assert "3 rows set aside in rejected.csv" in done.out
+    rejected = (tmp_path / "run" / "rejected.csv").read_text()
+    assert "never seen" in rejected
+    assert "the class 9 is not in the training rows" in rejected
+    refused = cli("evaluate", tmp_path / "run", test)
+    assert refused.code == 2
+    assert "--on-unknown-classes skip" in refused.err
+    judged = cli("evaluate", tmp_path / "run", test, "--on-unknown-classes", "skip")
+    assert judged.code == 0, judged.err
+    assert "2 rows left out" in judged.out
+
+
+def test_rare_classes_become_one_class_for_evaluate_too(
+    cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path
+) -> None:
+    train, test = tmp_path / "train.csv", tmp_path / "test.csv"
+    train.write_text(reviews.train.read_text() + "so so,7\nneither nor,8\nhm,8\n")
+    test.write_text("it was good,1\nso so,7\nhm,8\n".join(["text,label\n", ""]))
+    options = ("--min-rows-per-class", "3", "--rare-classes", "other")
+    done = cli("train", train, "--valid", reviews.validation, "--test", test, *common, *options)
+    assert done.code == 0, done.err
+    assert "2 classes with fewer than 3 rows merged into 'other' (3 rows)" in done.out
+    figures = json.loads(cli("evaluate", tmp_path / "run", test, "--json").out)
+    assert figures["rows"] == 3
+    assert "other" in json.dumps(figures)
+
+
 def test_fast_prefix(cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path) -> None:
     arguments = ["train", reviews.train, "--valid", reviews.validation, *common, "--fast-prefix"]
     refused = cli(*arguments)

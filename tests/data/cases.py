@@ -78,6 +78,17 @@ def _unknown_label(folder: Path) -> object:
     )
 
 
+def _unknown_labels(folder: Path, **settings: object) -> object:
+    (folder / "train.csv").write_text("text,label\na,pos\nb,neg\nc,pos\nd,neg\n")
+    (folder / "valid.csv").write_text("text,label\na,good\nb,negative\nc,good\n")
+    files = {"train": str(folder / "train.csv"), "validation": str(folder / "valid.csv")}
+    return load_parts(DataConfig.model_validate({**files, **settings}))
+
+
+def _only_unknown_labels(folder: Path) -> object:
+    return _unknown_labels(folder, on_unknown_classes="skip")
+
+
 def _numbers_and_names(folder: Path) -> object:
     (folder / "train.csv").write_text(GOOD)
     (folder / "new.csv").write_text("text,label\na,good\nb,bad\n")
@@ -211,8 +222,17 @@ CASES = [
     Case("Nothing but bad rows", _file("r.csv", "text,label\n,1\n,0\n", on_bad_rows="skip")),
     Case("One class only", _file("reviews.csv", "text,label\ngood film,1\nnice,1\n")),
     Case("A class with one row", _file("r.csv", f"text,label\n{_ROWS}nice,1\n")),
+    Case(
+        "Several classes with one row", _file("r.csv", f"text,label\n{_ROWS}so,2\nnice,1\nhm,3\n")
+    ),
+    Case(
+        "A class with two rows",
+        _file("r.csv", "text,label\n" + _ROWS * 9 + "so,2\nhm,2\n", test_size=0.5),
+    ),
     Case("All labels different", _file("r.csv", "text,label\n" + _MANY)),
     Case("Label not in the training set", _unknown_label),
+    Case("Several labels not in the training set", _unknown_labels),
+    Case("No row of a known class", _only_unknown_labels),
     Case("Names where the training labels are numbers", _numbers_and_names),
     Case(
         "A number without a name",

@@ -17,6 +17,7 @@ from textlora.cli.options import (
     LabelSeparator,
     MaxLength,
     Model,
+    OnUnknownClasses,
     Recipe,
     SetAsideBadRows,
     Settings,
@@ -50,6 +51,14 @@ def train(
     encoding: Encoding = None,
     label_separator: LabelSeparator = None,
     on_bad_rows: SetAsideBadRows = None,
+    min_rows_per_class: Annotated[
+        int | None, quiet_option("--min-rows-per-class", "Rows a class needs to be learnt.")
+    ] = None,
+    rare_classes: Annotated[
+        str | None,
+        quiet_option("--rare-classes", "Classes with fewer: 'drop', or merge into 'other'."),
+    ] = None,
+    on_unknown_classes: OnUnknownClasses = None,
     max_length: MaxLength = None,
     epochs: Annotated[float | None, quiet_option("--epochs", "Passes over the rows.")] = None,
     learning_rate: Annotated[
@@ -111,6 +120,9 @@ def train(
                 "encoding": encoding,
                 "label_separator": label_separator,
                 "on_bad_rows": on_bad_rows,
+                "min_rows_per_class": min_rows_per_class,
+                "rare_classes": rare_classes,
+                "on_unknown_classes": on_unknown_classes,
                 "max_length": max_length,
             },
             model={"name_or_path": model},

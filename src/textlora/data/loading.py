@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from textlora.config import DataConfig
 from textlora.data.hub import TEST_SPLITS, TRAIN_SPLITS, VALIDATION_SPLITS
 from textlora.data.labels import LabelSet, Targets
+from textlora.data.rare_classes import (
+    ClassRules,
+    reasons_in_words,
+    rows_of,
+    rules_for_rare,
+    settle_part,
+)
 from textlora.data.reading import read_table
 from textlora.data.rows import NoLabelsError
 from textlora.data.sources import Place, is_named, options_of, place_of, plan_sources
@@ -47,7 +54,9 @@ class Parts:
         validation: rows to choose the best checkpoint by; None if nobody wants any.
         test: rows for the final figures; None if there are none.
         labels: the classes.
-        rejected: rows set aside, from all sources.
+        rejected: rows that cannot be used, from all sources.
+        outside: rows set aside because of their class.
+        notes: what was done to classes, a sentence each without full stop.
     """
 
     train: Part
@@ -55,6 +64,13 @@ class Parts:
     test: Part | None
     labels: LabelSet
     rejected: list[RejectedRow]
+    outside: list[RejectedRow] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def set_aside(self) -> list[RejectedRow]:
+        """All rows that are not used, for rejected.csv."""
+        return self.rejected + self.outside
 
 
 def load_parts(data: DataConfig) -> Parts:
@@ -108,12 +124,31 @@ def parts_from_tables(
     Raises:
         DataError: the labels cannot be used, or a class is too small for a split.
     """
-    labels = LabelSet.from_table(train, data.label_names)
     tables = [table for table in (train, validation, test) if table is not None]
     rejected = [row for table in tables for row in table.rejected]
+    rules = rules_for_rare(train, data)
+    train, outside = rules.apply(train)
+    notes = [rules.note] if rules.note else []
+    labels = LabelSet.from_table(
+        train,
+        data.label_names,
+        merged=rules.renamed,
+        keep_unused=data.min_rows_per_class is None,
+    )
+
+    def labelled(name: str, table: TextTable | None) -> Part | None:
+        if table is None:
+            return None
+        skip = data.on_unknown_classes == "skip"
+        table, gone = settle_part(table, rules, labels.values, skip_unknown=skip)
+        if gone:
+            outside.extend(gone)
+            notes.append(f"{name}: {rows_of(len(gone))} set aside: {reasons_in_words(gone)}")
+        return Part(table, labels.encode(table))
+
     rest = Part(train, labels.encode(train))
-    validation_part = _labelled(validation, labels)
-    test_part = _labelled(test, labels)
+    validation_part = labelled("validation", validation)
+    test_part = labelled("test", test)
     if test_part is None and data.test_size:
         count = rows_of_share(data.test_size, len(train))
         rest, test_part = _split_off(rest, count, data.seed, labels)
@@ -126,6 +161,8 @@ def parts_from_tables(
         _eval_subset(test_part, data),
         labels,
         rejected,
+        outside,
+        notes,
     )
 
 
@@ -145,7 +182,10 @@ def load_labelled(source: str, data: DataConfig, labels: LabelSet) -> Part:
         DataError: the source, a row or a label cannot be used.
     """
     place = place_of(source, data.test_split, (*TEST_SPLITS, *VALIDATION_SPLITS), data)
-    table = _read(place, data)
+    skip = data.on_unknown_classes == "skip"
+    rules = ClassRules(renamed=labels.merged)
+    table, gone = settle_part(_read(place, data), rules, labels.values, skip_unknown=skip)
+    table = replace(table, rejected=table.rejected + gone)
     return Part(table, labels.encode(table))
 
 
@@ -169,10 +209,6 @@ def load_texts(source: str, data: DataConfig) -> TextTable:
 
 def _read(place: Place, data: DataConfig, labelled: bool = True) -> TextTable:
     return read_table(place.source, options_of(data, place.split, labelled))
-
-
-def _labelled(table: TextTable | None, labels: LabelSet) -> Part | None:
-    return None if table is None else Part(table, labels.encode(table))
 
 
 def _split_off(part: Part, count: int, seed: int, labels: LabelSet) -> tuple[Part, Part]:

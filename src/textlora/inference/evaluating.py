@@ -11,6 +11,7 @@ from rich.console import Console
 from textlora.config import ComputeConfig, RunConfig, build_config
 from textlora.data.labels import LabelSet
 from textlora.data.loading import Part, load_labelled
+from textlora.data.rare_classes import reasons_in_words
 from textlora.evaluation.coverage import DecisionFigures
 from textlora.evaluation.decisions import Decision
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
@@ -115,15 +116,19 @@ def answer_file(
         "strip_html": False,  # the predictor does it
         "test_split": None,
         "on_bad_rows": "error",  # figures over a part of the rows must be asked for
+        "on_unknown_classes": "error",
         **{name: value for name, value in overrides.items() if value is not None},
     }
     if source not in (trained_on.train, trained_on.validation, trained_on.test):
         values |= {"dataset_config": None, "dataset_revision": None}
     settings = build_config({"data": values}, origin="evaluate").data
-    labels = LabelSet(spec.label_names, spec.head.multi_label, spec.label_values)
+    labels = LabelSet(
+        spec.label_names, spec.head.multi_label, spec.label_values, spec.merged_labels
+    )
     part = load_labelled(source, settings, labels)
     if part.table.rejected and console is not None:
-        console.print(f"{len(part.table.rejected):,} bad rows left out", style="yellow")
+        why = reasons_in_words(part.table.rejected)
+        console.print(f"{len(part.table.rejected):,} rows left out: {why}", style="yellow")
     with progress_bar(console, "evaluating", len(part)) as progress:
         answers = predictor.predict_proba(part.table.texts, progress)
     return AnsweredRows(part, answers, predictor)

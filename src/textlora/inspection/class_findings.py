@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from textlora.data.labels import MAX_CLASSES
+from textlora.data.class_checks import ROWS_FOR_SPLITS, is_wrong_column
 from textlora.data.tables import Label
 from textlora.evaluation.wording import count, percent
 from textlora.inspection.content_findings import EXAMPLES, rows_of
@@ -65,8 +65,7 @@ def _has(label: Label | None, members: dict[Label, int]) -> bool:
 
 
 def _training_classes(counts: Counter[Label], rows: int, corpus: Corpus) -> list[Finding]:
-    all_different = rows > _FEW_ROWS and max(counts.values(), default=0) == 1
-    if all_different or len(counts) > MAX_CLASSES:
+    if is_wrong_column(counts, rows):
         return [
             Finding(
                 "wrong_column",
@@ -100,7 +99,8 @@ def _training_classes(counts: Counter[Label], rows: int, corpus: Corpus) -> list
             f"{_listed(small, counts, corpus)} {'has' if len(small) == 1 else 'have'} too few "
             f"rows in {corpus.names[0]} to be learnt"
             + (", and training refuses a class with one row." if least == 1 else "."),
-            "Label more of them, join them with another class, or remove them.",
+            "Label more of them, or train without them: --min-rows-per-class "
+            f"{_FEW_ROWS if not single else ROWS_FOR_SPLITS}; --rare-classes other makes them one.",
         )
     ]
 
@@ -146,7 +146,8 @@ def _other_classes(
                 "error",
                 len(rows),
                 f"{name} has classes that {TRAIN} lacks: {_listed(strange, counts, corpus)}.",
-                "Write labels as in the training rows, or remove these rows.",
+                "Write labels as in the training rows, or set these rows aside: "
+                "--on-unknown-classes skip.",
                 tuple(map(corpus.example, rows[:EXAMPLES])),
             )
         )

@@ -119,8 +119,10 @@ def announce(console: Console, parts: Parts, classifier: Classifier) -> None:
     """Say what is about to be trained, on what."""
     rows = ", ".join(f"{len(part.table):,} {name}" for name, part in named_parts(parts).items())
     console.print(labelled("Data", f"{rows}; classes: {', '.join(parts.labels.names)}"))
-    if parts.rejected:
-        console.print(labelled("", f"{len(parts.rejected):,} bad rows set aside in rejected.csv"))
+    for note in parts.notes:
+        console.print(labelled("", note))
+    if parts.set_aside:
+        console.print(labelled("", f"{len(parts.set_aside):,} rows set aside in rejected.csv"))
     spec = classifier.predictor.spec
     model = (
         f"{spec.backbone.name_or_path}, {spec.head.pooling} pooling, "
