@@ -174,6 +174,8 @@ def _no_text_column(folder: Path) -> object:
 
 _ONE_DOCUMENT = json.dumps([{"text": "a", "label": 1}], indent=1)
 _MANY = "".join(f"text {i},{i}\n" for i in range(20))
+_TOPICS = ("acq", "earn", "grain", "ship", "trade")
+_JOINED = "".join(f"news {a} {b},{a}|{b}\n" for a in _TOPICS for b in _TOPICS if a < b)
 _ROWS = "good film,1\nbad film,0\n"
 
 CASES = [
@@ -230,6 +232,7 @@ CASES = [
         _file("r.csv", "text,label\n" + _ROWS * 9 + "so,2\nhm,2\n", test_size=0.5),
     ),
     Case("All labels different", _file("r.csv", "text,label\n" + _MANY)),
+    Case("Several labels in a cell", _file("r.csv", "text,label\n" + _JOINED)),
     Case("Label not in the training set", _unknown_label),
     Case("Several labels not in the training set", _unknown_labels),
     Case("No row of a known class", _only_unknown_labels),

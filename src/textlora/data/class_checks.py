@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
+from textlora.data.separators import likely_separator
 from textlora.data.tables import Label, TextTable
 from textlora.errors import DataError
 
@@ -47,6 +48,27 @@ def is_wrong_column(counts: Mapping[Label, int], rows: int) -> bool:
     """Say whether labels look like ids or titles rather than classes."""
     all_different = rows > _FEW_ROWS and max(counts.values(), default=0) == 1
     return all_different or len(counts) > MAX_CLASSES
+
+
+def refuse_joined_labels(counts: Mapping[Label, int], table: TextTable) -> None:
+    """Refuse labels that cannot be classes as they stand, and can once they are taken apart.
+
+    Raises:
+        DataError: they look like several labels in one cell.
+    """
+    wrong_column = is_wrong_column(counts, len(table))
+    usable = not wrong_column and min(counts.values(), default=2) > 1
+    separator = None if usable else likely_separator(counts)
+    otherwise = f"If they are classes as they stand: --min-rows-per-class {ROWS_FOR_SPLITS}."
+    if wrong_column:
+        otherwise = "Or name another column with --label-column."
+    if separator is not None:
+        raise DataError(
+            f"{separator.problem}.",
+            source=table.source,
+            column=table.label_column,
+            remedy=f"{separator.remedy} {otherwise}",
+        )
 
 
 def refuse_wrong_column(counts: Mapping[Label, int], table: TextTable) -> None:

@@ -15,6 +15,7 @@ from textlora.data.class_checks import (
     first_line,
     members,
     refuse_few_classes,
+    refuse_joined_labels,
     refuse_wrong_column,
     unknown_labels_error,
 )
@@ -69,6 +70,7 @@ class LabelSet:
         labels = _labels_of(table)
         multi_label = any(isinstance(label, tuple) for label in labels)
         counts = class_counts(labels)
+        refuse_joined_labels(counts, table)
         refuse_wrong_column(counts, table)
         refuse_few_classes(counts, table)
         names = label_names if label_names is not None else table.label_names

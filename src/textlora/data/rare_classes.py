@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from textlora.config import DataConfig
 from textlora.data.class_checks import (
     class_counts,
+    is_wrong_column,
     members,
     named,
+    refuse_joined_labels,
     refuse_wrong_column,
     unknown_labels,
 )
@@ -70,7 +72,9 @@ def rules_for_rare(train: TextTable, data: DataConfig) -> ClassRules:
     rare = {label: rows for label, rows in counts.items() if rows < least}
     if not rare:
         return ClassRules()
-    refuse_wrong_column(counts, train)
+    if is_wrong_column(counts, len(train)):
+        refuse_joined_labels(counts, train)
+        refuse_wrong_column(counts, train)
     told = named([f"{label!r} ({rows})" for label, rows in rare.items()])
     begin = f"{_classes(len(rare))} with fewer than {least} rows"
     merged = tuple(label for label in rare if label != OTHER)
