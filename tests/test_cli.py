@@ -260,6 +260,16 @@ def test_predict_from_arguments_file_and_stdin(
     assert told.endswith("good, film\n")
 
 
+@pytest.mark.parametrize(("text", "why"), [("", "missing"), ("  ", "blank")])
+def test_predict_refuses_a_text_with_nothing_in_it(
+    cli: Cli, finished: Any, text: str, why: str
+) -> None:
+    done = cli("predict", finished.folder.path, "a good film", text)
+    assert (done.code, done.out) == (2, "")
+    assert f"text 2 of 2: the text is {why}." in done.err
+    assert "Traceback" not in done.err
+
+
 def test_precision_is_a_choice_and_a_wrong_one_is_named(cli: Cli, finished: Any) -> None:
     run = finished.folder.path
     answers = [

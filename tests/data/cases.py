@@ -17,6 +17,7 @@ from textlora.data import (
     tokenize,
     write_rejected,
 )
+from textlora.data.rows import readable_texts
 from textlora.errors import TextloraError
 
 GOOD = "text,label\ngood film,1\nbad film,0\nnice,1\nawful,0\n"
@@ -195,6 +196,7 @@ CASES = [
     Case("Duplicate column names", _file("reviews.csv", "text,label,text\na,1,b\n")),
     Case("Missing text", _file("reviews.csv", "text,label\ngood film,1\n,0\n")),
     Case("Blank text", _file("reviews.csv", "text,label\ngood film,1\n   ,0\n")),
+    Case("A text to be answered with nothing in it", lambda _: readable_texts(["good film", " "])),
     Case(
         "Nothing left after HTML stripping",
         _file("reviews.csv", "text,label\ngood film,1\n<br />,0\n", strip_html=True),

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from textlora.data.cleaning import has_html
 from textlora.data.rows import NO_TEXT
 from textlora.data.tables import Label, RejectedRow
 from textlora.inspection.copies import Copies, conflicts, find_copies, leaks, repeats
 from textlora.inspection.corpus import Corpus
 from textlora.inspection.spelling import Spellings, corrections, find_spellings
-from textlora.inspection.texts import has_html, is_empty, plain_form, words_of
+from textlora.inspection.texts import is_empty, plain_form, words_of
 
 
 @dataclass(frozen=True)
