@@ -91,12 +91,16 @@ def clean_note(
         part: "test" or "validation".
     """
     tuned, baseline = names
-    word = "better" if comparison.difference > 0 else "worse"
-    stands = f"is {word} than" if comparison.significant else "cannot be told apart from"
+    difference = comparison.difference
+    word = "better" if difference > 0 else "worse"
+    chance = "" if comparison.significant else ", which may be chance"
+    stands = f"is {word} than {baseline} by {points(abs(difference))} points{chance}"
+    if not difference:
+        stands = f"and {baseline} are right equally often"
     mine, theirs = (percent(each.accuracy) for each in answers)
     return (
         f"On the {count(len(answers[0].truth))} {part} texts that are not in the training rows, "
-        f"{tuned} {stands} {baseline}: {mine} against {theirs} right ({evidence(comparison)})."
+        f"{tuned} {stands}: {mine} against {theirs} right ({evidence(comparison)})."
     )
 
 
