@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textlora.data.cleaning import has_html
-from textlora.inspection.texts import is_empty, plain_form, words_of
+from textlora.data.copies import plain_form
+from textlora.inspection.texts import is_empty, words_of
 
 
 @pytest.mark.parametrize(

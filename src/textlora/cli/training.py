@@ -65,6 +65,12 @@ def train(
         float | None, quiet_option("--learning-rate", "Peak learning rate.")
     ] = None,
     batch_size: Annotated[int | None, quiet_option("--batch-size", "Rows in a step.")] = None,
+    drop_leaks: Annotated[
+        bool,
+        typer.Option(
+            "--drop-leaks", help="Leave out training rows that validation or test have, too."
+        ),
+    ] = False,
     class_weight: Annotated[
         str | None,
         quiet_option("--class-weight", "'balanced': rare classes count for more in the loss."),
@@ -124,6 +130,7 @@ def train(
                 "rare_classes": rare_classes,
                 "on_unknown_classes": on_unknown_classes,
                 "max_length": max_length,
+                "drop_leaks": drop_leaks or None,
             },
             model={"name_or_path": model},
             training={

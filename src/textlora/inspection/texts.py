@@ -15,11 +15,6 @@ _WORD = re.compile(r"\w+")
 _WORD_OR_CHARACTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
 
 
-def plain_form(text: str) -> str:
-    """Return a text with its white space collapsed: copies in the strict sense agree in it."""
-    return " ".join(text.split())
-
-
 def words_of(text: str) -> list[str]:
     """Return the words of a text, in lower case, without HTML and punctuation."""
     text = decode_entities(without_tags(text))
