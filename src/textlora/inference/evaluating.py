@@ -17,8 +17,8 @@ from textlora.data.rows import bad_row_error, rows_of_html
 from textlora.evaluation.coverage import DecisionFigures
 from textlora.evaluation.decisions import Decision
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
+from textlora.evaluation.progress import progress_bar
 from textlora.inference.predictor import Predictor, Probabilities
-from textlora.inference.scoring import progress_bar
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 

@@ -20,11 +20,11 @@ from textlora.evaluation.candidates import Answers, CandidateResult, Resampling,
 from textlora.evaluation.console import labelled
 from textlora.evaluation.decisions import choose_decision
 from textlora.evaluation.leakage import answers_of
+from textlora.evaluation.progress import LongWork
 from textlora.evaluation.verdict import JudgedPart, Truth, Verdict, judge
 from textlora.evaluation.verdict_wording import clean_note
 from textlora.evaluation.wording import duration
 from textlora.inference.predictor import Predictor, Probabilities
-from textlora.inference.scoring import progress_bar
 from textlora.paths import cache_dir
 from textlora.training.building import named_parts
 from textlora.training.full_fine_tuning import FullFineTuning, parameter_bytes
@@ -108,10 +108,10 @@ def train_rivals(
     rows = _labelled(parts, sequences)
     classes = parts.labels.num_labels
     encoded = sum(len(part.sequences) for part in rows.values())
-    with progress_bar(console, "encoding by the frozen encoder", encoded) as progress:
+    with LongWork(console, "baselines", unit="texts encoded", total=encoded) as work:
         spec = predictor.spec
         frozen = FrozenEncoder(
-            spec.backbone, predictor.tokenizer, config.compute, classes, progress
+            spec.backbone, predictor.tokenizer, config.compute, classes, work.advance
         )
         plain = (MajorityClass(classes), TfidfLogisticRegression(classes), frozen)
         baselines = tuple(_measured(each, rows, predictor, config, console) for each in plain)
