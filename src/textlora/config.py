@@ -89,9 +89,10 @@ class DataConfig(Section):
     max_length: int | None = Field(
         None, ge=4, description="Tokens a text may have; unset: what the model takes, at most 512."
     )
-    truncation_side: Literal["left", "right", "head+tail"] = Field(
-        "left",
-        description="The end at which a long text loses tokens; head+tail: in the middle.",
+    truncation_side: Literal["auto", "left", "right", "head+tail"] = Field(
+        "auto",
+        description="The end at which a long text loses tokens; head+tail: in the middle; auto: "
+        "the one with which the frozen encoder does best on the training rows.",
     )
     head_share: float = Field(
         0.25, gt=0, lt=1, description="For head+tail: the share of the tokens kept from the start."
@@ -136,6 +137,12 @@ class ModelConfig(Section):
     pooling: Literal["cls", "mean"] = Field(
         "mean", description="What the head sees of the last hidden states."
     )
+    head_init: Literal["auto", "logistic_regression", "random"] = Field(
+        "auto",
+        description="Where training starts: logistic_regression: the head is the logistic "
+        "regression on the frozen encoder's states; auto: that, where the head is one linear "
+        "layer on the mean, else random.",
+    )
     loss: Literal["auto", "cross_entropy", "bce"] = Field(
         "auto",
         description="bce with two classes and a linear or mlp head: ONE output unit; "
@@ -171,11 +178,17 @@ class LoraSettings(Section):
 class TrainingConfig(Section):
     """The optimisation, in `transformers.TrainingArguments`' vocabulary."""
 
-    num_train_epochs: float = Field(5, gt=0, description="Passes over the training rows.")
+    num_train_epochs: float | None = Field(
+        None, gt=0, description="Passes over the training rows; unset: by the table."
+    )
     max_steps: int = Field(-1, ge=-1, description="Stop after this many steps; -1: by epochs.")
-    per_device_train_batch_size: int = Field(16, ge=1, description="Rows in a training step.")
+    per_device_train_batch_size: int | None = Field(
+        None, ge=1, description="Rows in a training step; unset: by the table."
+    )
     gradient_accumulation_steps: int = Field(1, ge=1, description="Steps summed before an update.")
-    learning_rate: float = Field(5e-4, gt=0, description="Peak learning rate.")
+    learning_rate: float | None = Field(
+        None, gt=0, description="Peak learning rate; unset: by the table."
+    )
     weight_decay: float = Field(0.01, ge=0, description="Weight decay.")
     optim: Literal["adamw", "adam"] = Field(
         "adamw", description="adamw: decoupled weight decay; adam: L2 penalty in the gradient."
@@ -183,7 +196,7 @@ class TrainingConfig(Section):
     lr_scheduler_type: Literal[
         "linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"
     ] = Field("linear", description="Course of the learning rate.")
-    warmup_ratio: float = Field(0.0, ge=0, lt=1, description="Share of the steps spent warming up.")
+    warmup_ratio: float = Field(0.1, ge=0, lt=1, description="Share of the steps spent warming up.")
     max_grad_norm: float = Field(1.0, ge=0, description="Clip gradients to this norm; 0: off.")
     mixed_precision: Literal["no", "fp16", "bf16"] = Field("no", description="Autocast type.")
     eval_strategy: Literal["epoch", "steps"] = Field(
@@ -191,8 +204,11 @@ class TrainingConfig(Section):
     )
     eval_steps: int = Field(500, ge=1, description="Steps between evaluations, if by steps.")
     logging_steps: int = Field(10, ge=1, description="Steps between logged training losses.")
-    metric_for_best_model: Literal["accuracy", "f1", "loss", "mcc"] = Field(
-        "accuracy", description="Validation metric that chooses the best checkpoint."
+    metric_for_best_model: Literal["auto", "accuracy", "f1", "loss", "mcc"] = Field(
+        "auto",
+        description="Metric that chooses the best checkpoint and the best baseline, and that the "
+        "verdict is about; f1 is macro F1; auto: accuracy, or f1 where the classes are uneven or "
+        "a text may have several.",
     )
     early_stopping_patience: int | None = Field(
         None, ge=1, description="Stop after this many evaluations without improvement."
@@ -202,11 +218,13 @@ class TrainingConfig(Section):
     report_to: list[Literal["tensorboard", "wandb", "mlflow"]] = Field(
         default_factory=list, description="Trackers to log to."
     )
-    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
-        None,
+    class_weight: (
+        Literal["auto", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None
+    ) = Field(
+        "auto",
         description="Weight of each class in the loss: balanced (rare classes count for more, as "
         "in scikit-learn), or {class: weight}, where a class not named counts 1; multi-label: "
-        "the weight of a label's presence.",
+        "the weight of a label's presence; null: all count alike; auto: by the table.",
     )
 
     @field_validator("mixed_precision", mode="before")

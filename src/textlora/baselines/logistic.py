@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Features: TypeAlias = npt.NDArray[Any] | csr_matrix
 
 MAX_ITERATIONS = 1_000
+CROSS_VALIDATED_STRENGTH = 0.01
+_RULED_OUT = 10.0  # logits: a probability of less than 1 in 20,000
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,28 @@ class LogisticModel:
             answers[:, self.fitted.classes_] = self.fitted.predict_proba(features)
             return answers
         return np.stack([_of_label(model, features) for model in self.fitted], axis=1)
+
+    def linear_layer(self) -> tuple[FloatArray, FloatArray]:
+        """Return weights `[units, features]` and biases `[units]`: one unit for two classes.
+
+        Otherwise one a class; a class without training rows gets a bias that rules it out.
+        """
+        if isinstance(self.fitted, list):
+            layers = [_layer_of_label(model) for model in self.fitted]
+            known = next(weights for weights, _ in layers if weights is not None)
+            rows = [np.zeros_like(known) if each is None else each for each, _ in layers]
+            return np.stack(rows), np.array([bias for _, bias in layers])
+        coefficients, intercepts = _weights(self.fitted)
+        present = self.fitted.classes_
+        if len(present) == self.classes:
+            return coefficients, intercepts
+        if len(present) == 2:
+            coefficients = np.concatenate([-coefficients, coefficients]) / 2
+            intercepts = np.concatenate([-intercepts, intercepts]) / 2
+        weights = np.zeros((self.classes, coefficients.shape[1]))
+        biases = np.full(self.classes, intercepts.min() - _RULED_OUT)
+        weights[present], biases[present] = coefficients, intercepts
+        return weights, biases
 
     @property
     def size_bytes(self) -> int:
@@ -86,6 +110,30 @@ def fit_logistic(
     return max(models, key=quality)
 
 
+def cross_validated_log_loss(
+    features: FloatArray, targets: npt.ArrayLike, *, judged: IntArray, folds: int = 5
+) -> float:
+    """Return the log loss of rows that are each predicted by a regression on the other folds.
+
+    Args:
+        features: dense, `[n, features]`.
+        targets: class numbers `[n]`; multi-label: 0 or 1, `[n, k]`.
+        judged: the rows to judge by, of all that are fitted on.
+        folds: how many.
+    """
+    from sklearn.model_selection import KFold
+    from sklearn.preprocessing import StandardScaler
+
+    truth = np.asarray(targets).astype(np.int64)
+    classes = truth.shape[1] if truth.ndim == 2 else int(truth.max()) + 1
+    scaled = StandardScaler().fit_transform(features)
+    probable = np.empty((len(truth), classes))
+    for rest, held_out in KFold(folds, shuffle=True, random_state=0).split(scaled):
+        model = _fit(scaled[rest], truth[rest], classes, CROSS_VALIDATED_STRENGTH)
+        probable[held_out] = model.predict_proba(scaled[held_out])
+    return log_loss(truth[judged], probable[judged])
+
+
 def _fit(features: Features, targets: IntArray, classes: int, strength: float) -> LogisticModel:
     if targets.ndim == 1:
         return LogisticModel(_regression(features, targets, strength), classes)
@@ -119,6 +167,13 @@ def _of_label(model: Any, features: Features) -> FloatArray:
     if isinstance(model, float):
         return np.full(features.shape[0], model)
     return np.asarray(model.predict_proba(features)[:, 1])
+
+
+def _layer_of_label(model: Any) -> tuple[FloatArray | None, float]:
+    """Return weights and bias; no weights where all training rows agree on the label."""
+    if isinstance(model, float):
+        return None, _RULED_OUT if model else -_RULED_OUT
+    return model.coef_[0], float(model.intercept_[0])
 
 
 def _weights(model: Any) -> list[npt.NDArray[Any]]:

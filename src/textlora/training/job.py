@@ -74,10 +74,12 @@ def train(
             "There are no validation rows to choose the best epoch by (data.validation_size is 0).",
             "Set data.validation_size to a share such as 0.1, or give rows with --valid.",
         )
+    settled = settle(config, parts, console)
+    config = settled.config
     check_settings(config, parts)
     classifier = build_classifier(config, parts)
     sequences = tokenize_parts(parts, classifier.predictor, train_windows=config.data.train_windows)
-    announce(console, parts, classifier)
+    announce(console, parts, classifier, settled.reasons)
     inspection = inspect(parts, sequences, classifier.predictor, console)
     chosen = samples.choose(config.data.sample_texts, parts)
     before = classifier.predictor.predict([sample.text for sample in chosen])

@@ -1,0 +1,137 @@
+"""Settings that nobody set, by the table: its rows, classes, unevenness and lengths.
+
+The rules, and the experiments behind them, are told in docs/defaults.md. They look at the rows
+to train on; of validation and test rows they know nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from textlora.config import RunConfig
+from textlora.data.labels import Targets
+
+UNEVEN = 3.0  # rows of the largest class over those of the smallest: judged by macro F1
+# Updates that a head and an adapter need, however few the rows are, and epochs that they stand,
+# however many.
+FEWEST_UPDATES = 400
+UPDATES_PER_CLASS = 8
+EPOCHS = (5.0, 30.0)
+MOST_TOKENS = 3_000_000  # through the encoder in all epochs: minutes on two cores
+SMALL_BATCH, LARGE_BATCH = 16, 32
+ROWS_FOR_LARGE_BATCH = 3_000
+LEARNING_RATE = 5e-4
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """What the rules look at.
+
+    Args:
+        rows: to train on.
+        classes: k.
+        multi_label: whether a text may have several labels.
+        tokens: of all rows together, as the encoder gets them.
+        smallest: rows of the smallest class that has any.
+        largest: rows of the largest class.
+    """
+
+    rows: int
+    classes: int
+    multi_label: bool
+    tokens: int
+    smallest: int
+    largest: int
+
+    @classmethod
+    def of(cls, targets: Targets, classes: int, lengths: npt.NDArray[Any]) -> TableFacts:
+        """Count.
+
+        Args:
+            targets: class numbers `[rows]`, or 0/1 `[rows, classes]`.
+            classes: k.
+            lengths: tokens of each sequence.
+        """
+        if targets.ndim == 2:
+            counts = targets.sum(axis=0).astype(np.int64)
+        else:
+            counts = np.bincount(targets.astype(np.int64), minlength=classes)
+        present = counts[counts > 0]
+        return cls(
+            rows=len(targets),
+            classes=classes,
+            multi_label=targets.ndim == 2,
+            tokens=int(lengths.sum()),
+            smallest=int(present.min()),
+            largest=int(present.max()),
+        )
+
+    @property
+    def told(self) -> str:
+        """The facts in words."""
+        kind = "several labels per text" if self.multi_label else "one label per text"
+        spread = f"{self.smallest:,} to {self.largest:,} rows each"
+        mean = self.tokens / self.rows
+        return f"{self.rows:,} rows, {self.classes} classes ({spread}), {kind}, {mean:.0f} tokens"
+
+    @property
+    def uneven(self) -> bool:
+        """Whether accuracy would hide what becomes of the small classes."""
+        return self.multi_label or self.largest >= UNEVEN * self.smallest
+
+
+def is_complete(config: RunConfig) -> bool:
+    """Return whether every setting that can follow the table has a value."""
+    training = config.training
+    return (
+        None
+        not in (
+            training.num_train_epochs,
+            training.learning_rate,
+            training.per_device_train_batch_size,
+        )
+        and "auto"
+        not in (training.class_weight, training.metric_for_best_model)
+        and "auto" not in (config.data.truncation_side, config.model.head_init)
+    )
+
+
+def with_automatic(config: RunConfig, facts: TableFacts) -> RunConfig:
+    """Return the settings with a value for each that is automatic; what was set stays."""
+    training = config.training
+    batch = training.per_device_train_batch_size or _batch(facts)
+    chosen: dict[str, Any] = {"per_device_train_batch_size": batch}
+    if training.num_train_epochs is None:
+        chosen["num_train_epochs"] = _epochs(facts, batch * training.gradient_accumulation_steps)
+    if training.learning_rate is None:
+        chosen["learning_rate"] = LEARNING_RATE
+    if training.class_weight == "auto":
+        chosen["class_weight"] = "balanced" if facts.uneven else None
+    if training.metric_for_best_model == "auto":
+        chosen["metric_for_best_model"] = "f1" if facts.uneven else "accuracy"
+    model = config.model
+    linear = model.head == "linear" and model.pooling == "mean"
+    if model.head_init == "auto":
+        start = "logistic_regression" if linear else "random"
+        model = model.model_copy(update={"head_init": start})
+    return config.model_copy(
+        update={"training": training.model_copy(update=chosen), "model": model}
+    )
+
+
+def _batch(facts: TableFacts) -> int:
+    return LARGE_BATCH if facts.rows >= ROWS_FOR_LARGE_BATCH else SMALL_BATCH
+
+
+def _epochs(facts: TableFacts, batch: int) -> float:
+    """Return whole epochs: enough updates, within what the rows and the time allow."""
+    updates = FEWEST_UPDATES + UPDATES_PER_CLASS * facts.classes
+    wanted = updates * batch / facts.rows
+    affordable = max(1.0, MOST_TOKENS / facts.tokens)
+    least, most = EPOCHS
+    return float(math.ceil(min(max(wanted, least), most, max(affordable, least))))
