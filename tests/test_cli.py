@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.tiny import Reviews
+from support.tiny import Reviews, write_table
 
 Cli = Callable[..., Any]
 
@@ -94,6 +94,15 @@ def test_fast_prefix(cli: Cli, reviews: Reviews, common: list[str], tmp_path: Pa
     assert "Prefix     layer 0 of 2" in again.out
 
 
+def test_drop_leaks(cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path) -> None:
+    """Where the test file holds all training texts, nothing would be left to train on."""
+    test = write_table(tmp_path / "test.csv", reviews.texts, reviews.labels)
+    refused = cli("train", reviews.train, "--test", test, *common, "--drop-leaks")
+    assert refused.code == 2
+    assert "--drop-leaks leaves no training row of" in refused.err
+    assert not (tmp_path / "run").exists()
+
+
 def test_rows_of_one_s_own_replace_the_recipe_s_sources(
     cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path
 ) -> None:
@@ -117,6 +126,7 @@ def test_rows_of_one_s_own_replace_the_recipe_s_sources(
         (["train", "a.csv", "--on-bad-rows", "ignore"], "data.on_bad_rows = 'ignore'"),
         (["train", "a.csv", "--resume", "x"], "--resume takes the run folder alone"),
         (["train", "--resume", "x", "--fast-prefix"], "--resume takes the run folder alone"),
+        (["train", "--resume", "x", "--drop-leaks"], "--resume takes the run folder alone"),
         (["train", "--resume", "nowhere"], "no run to resume"),
         (["evaluate", "nowhere", "a.csv"], "there is no such run folder"),
         (["predict", "nowhere", "text"], "there is no such run folder"),

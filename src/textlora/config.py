@@ -82,6 +82,11 @@ class DataConfig(Section):
     subset_eval: int | None = Field(
         None, ge=1, description="Validate and test on at most this many rows, drawn at random."
     )
+    drop_leaks: bool = Field(
+        False,
+        description="Leave out training rows whose text is in validation or test, too, and "
+        "validation rows whose text is in test.",
+    )
     strip_html: bool = Field(False, description="Remove HTML tags and entities.")
     on_bad_rows: Literal["error", "skip"] = Field(
         "error", description="Stop at a bad row, or set it aside in rejected.csv."

@@ -156,6 +156,13 @@ def _prefix_of_no_layers(_: Path) -> object:
     return choose_prefix(Choice(fast, "fast"))
 
 
+def _a_class_of_copies(folder: Path) -> object:
+    (folder / "train.csv").write_text(GOOD + "so,2\nso so,2\n")
+    (folder / "test.csv").write_text("text,label\nso,2\nso so,2\n")
+    paths = {"train": str(folder / "train.csv"), "test": str(folder / "test.csv")}
+    return load_parts(DataConfig(**paths, drop_leaks=True))
+
+
 def _no_text_column(folder: Path) -> object:
     (folder / "new.csv").write_text("comment,stars\ngood,5\n")
     return load_texts(str(folder / "new.csv"), DataConfig())
@@ -220,6 +227,7 @@ CASES = [
     ),
     Case("Too few rows for a split", _file("r.csv", GOOD)),
     Case("Validation on the training rows", _same_rows),
+    Case("All rows of a class are copies", _a_class_of_copies),
     Case("A split that does not exist", _no_split),
     Case("Hub out of reach", _hub_out_of_reach),
     Case("No space left", _no_space),

@@ -200,3 +200,70 @@ def test_tables_in_memory_become_parts() -> None:
     assert parts.validation
     assert parts.validation.targets.tolist() == [1]
     assert parts_from_tables(train, None, None, DataConfig()).test is not None
+
+
+def rows_of(texts: list[str], classes: int = 2) -> str:
+    return "text,label\n" + "".join(f"{text},{i % classes}\n" for i, text in enumerate(texts))
+
+
+def test_leaks_are_dropped_from_the_earlier_split(write: Write) -> None:
+    own = [f"train {i}" for i in range(20)]
+    train = [*own, "both", "in valid", "in  test", "in test", "in test", "in valid"]
+    validation = ["both", "in valid", "v 0", "v 1"]
+    test = ["both", "in test", "in test", "t 0"]
+    paths = {
+        "train": str(write("t.csv", rows_of(train))),
+        "validation": str(write("v.csv", rows_of(validation))),
+        "test": str(write("e.csv", rows_of(test))),
+    }
+    parts = load_parts(DataConfig(**paths, drop_leaks=True))
+    assert parts.train.table.texts == own
+    assert parts.validation is not None
+    assert parts.test is not None
+    assert parts.validation.table.texts == ["in valid", "v 0", "v 1"]
+    assert parts.test.table.texts == test
+    assert parts.dropped == {"train": 6, "validation": 1}
+    assert sizes(**paths) == (26, 4, 4)
+    assert load_parts(DataConfig(**paths)).dropped == {}
+
+
+def test_leaks_are_dropped_before_validation_is_split_off(write: Write) -> None:
+    train = str(write("t.csv", rows_of([f"row {i}" for i in range(100)])))
+    test = str(write("e.csv", rows_of([f"row {i}" for i in range(50)])))
+    assert sizes(train=train, test=test, drop_leaks=True) == (45, 5, 50)
+
+
+def test_dropping_leaks_must_leave_every_class_and_validation_rows(write: Write) -> None:
+    texts = [f"row {i}" for i in range(30)]
+    train, test = str(write("t.csv", rows_of(texts, 3))), str(write("e.csv", rows_of(texts[:3])))
+    rare = str(write("r.csv", rows_of(texts, 3) + "row 0,3\nrow 1,3\n"))
+    assert sizes(train=train, validation=test, drop_leaks=True) == (27, 3, None)
+    with pytest.raises(DataError, match=r"no training row of '3'.*data\.drop_leaks=false"):
+        sizes(train=rare, validation=test, drop_leaks=True)
+    again = str(write("v.csv", rows_of(texts[:3])))
+    with pytest.raises(DataError, match="every validation text is in the test rows"):
+        sizes(train=train, validation=again, test=test, drop_leaks=True)
+
+
+def test_copies_are_not_torn_apart_by_a_split(write: Write) -> None:
+    texts = [f"row {i % 40}" for i in range(100)]
+    parts = load_parts(DataConfig(train=str(write("t.csv", rows_of(texts)))))
+    splits = [set(part.table.texts) for part in (parts.train, parts.validation, parts.test) if part]
+    assert len(splits) == 3
+    assert sum(map(len, splits)) == 40
+    assert 8 <= len(parts.test or ()) <= 10
+
+
+def test_leaks_are_dropped_where_copies_had_to_be_torn_apart(write: Write) -> None:
+    texts = ["one"] * 48 + ["two"] * 50 + ["three", "four"]
+    path = str(write("t.csv", rows_of(texts)))
+    parts = load_parts(DataConfig(train=path, validation_size=0, drop_leaks=True))
+    assert parts.test is not None
+    assert not set(parts.train.table.texts) & set(parts.test.table.texts)
+
+
+def test_leaks_are_dropped_from_several_labels(write: Write) -> None:
+    rows = "".join(f"row {i},{('a', 'b', 'a|b')[i % 3]}\n" for i in range(30))
+    train, test = write("t.csv", f"text,label\n{rows}"), write("e.csv", "text,label\nrow 2,a|b\n")
+    paths = {"train": str(train), "test": str(test), "label_separator": "|"}
+    assert sizes(**paths, validation_size=0, drop_leaks=True) == (29, None, 1)

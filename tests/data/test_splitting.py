@@ -41,6 +41,48 @@ def test_multi_label_rows_are_split_at_random() -> None:
     assert (len(split.keep), len(split.held_out)) == (7, 3)
 
 
+@given(
+    copies=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 2)), min_size=20, max_size=60),
+    seed=st.integers(0, 100),
+)
+def test_groups_stay_together(copies: list[tuple[int, int]], seed: int) -> None:
+    copies += [(2, one) for one in range(3)]  # no class has a single row
+    groups = np.repeat(np.arange(len(copies)), [rows for rows, _ in copies])
+    targets = np.array([copies[group][1] for group in groups])
+    order = np.random.default_rng(seed).permutation(len(groups))
+    groups, targets = groups[order], targets[order]
+    split = stratified_split(targets, 0.4, seed, groups=groups)
+    assert sorted([*split.keep, *split.held_out]) == list(range(len(targets)))
+    assert not set(groups[split.keep]) & set(groups[split.held_out])
+    assert len(split.held_out) <= np.ceil(0.4 * len(targets))
+    assert np.array_equal(split.held_out, np.sort(split.held_out))
+    for one in range(3):
+        assert (targets[split.held_out] == one).sum() <= np.ceil(0.4 * (targets == one).sum())
+
+
+def test_whole_groups_fill_the_split() -> None:
+    groups = np.repeat(np.arange(200), 2)
+    targets = groups % 4
+    split = stratified_split(targets, 0.2, 0, groups=groups)
+    assert np.bincount(targets[split.held_out]).tolist() == [20] * 4
+
+
+def test_groups_of_one_change_nothing() -> None:
+    targets = np.arange(100) % 3
+    plain = stratified_split(targets, 20, 1)
+    grouped = stratified_split(targets, 20, 1, groups=np.arange(100)[::-1])
+    assert np.array_equal(plain.held_out, grouped.held_out)
+
+
+def test_a_large_group_stays_and_a_single_one_is_torn() -> None:
+    groups = np.array([0] * 60 + list(range(1, 41)))
+    split = stratified_split(np.arange(100) % 2, 10, 0, groups=groups)
+    assert len(split.held_out) == 10
+    assert 0 not in groups[split.held_out]
+    torn = stratified_split(np.arange(100) % 2, 10, 0, groups=np.zeros(100, np.int64))
+    assert len(torn.held_out) == 10
+
+
 @pytest.mark.parametrize("size", [10, 11, 500])
 def test_too_many_rows(size: int) -> None:
     with pytest.raises(DataError, match=r"reviews\.csv: .*rows cannot be split off.*size"):

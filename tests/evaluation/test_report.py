@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from support.reports import explanation
+from textlora.evaluation.leakage import Leakage, RowScores
 from textlora.evaluation.metrics import ClassificationMetrics
 from textlora.evaluation.report import ReportData, render_report
 from textlora.evaluation.statistics import McNemar
@@ -179,6 +180,25 @@ def test_findings_errors_and_lengths_are_shown(report_data: Callable[..., Report
     assert "512 this run" in words
     assert "over 512" in words
     assert "Nothing to mend" in render_report(replace(data, findings=()))
+
+
+def test_leakage_stands_beside_the_headline(report_data: Callable[..., ReportData]) -> None:
+    data = report_data(["a", "b", "c"])
+    scores = RowScores(0.9, 0.8), RowScores(0.5, 0.4)
+    leakage = Leakage("test", 20, 20 / 60, *scores)
+    parts = [replace(data.parts[0], dropped=0)]
+    page = render_report(replace(data, leakage=leakage, parts=parts))
+    words = " ".join("".join(outline(page).text).split())
+    told = "33.3 % of the test rows (20) stand in the training rows, too: 90.0 % of them are right"
+    places = [
+        words.index(found) for found in ("of 60 test reviews right", told, "What the figures")
+    ]
+    assert places == sorted(places)
+    assert "the text is in a later split" not in words
+    few = replace(data, leakage=replace(leakage, rows=4), parts=[replace(parts[0], dropped=7)])
+    words = " ".join("".join(outline(render_report(few)).text).split())
+    assert "stand in the training rows" not in words
+    assert re.search(r"Dropped: the text is in a later split\s*7", words)
 
 
 def test_a_report_with_twenty_explained_reviews_stays_small(

@@ -18,7 +18,7 @@ from textlora.evaluation.decisions import Decision
 from textlora.evaluation.metrics import Interval
 from textlora.evaluation.statistics import McNemar
 from textlora.evaluation.verdict import Truth, Verdict, judge
-from textlora.evaluation.verdict_wording import OPTIMISTIC, verdict_sentence
+from textlora.evaluation.verdict_wording import OPTIMISTIC, clean_note, verdict_sentence
 
 TRUTH = np.arange(400) % 2
 
@@ -149,3 +149,18 @@ def test_the_table_marks_the_best_baseline() -> None:
     for words in ("Majority [class]", "TF-IDF *", "95.0 %", "1 min 14 s", "1 kB", "85.0 %"):
         assert words in shown
     assert found.sentence[:60] in shown
+
+
+@pytest.mark.parametrize(
+    ("lora", "baseline", "words"),
+    [
+        (20, 60, "LoRA is better than TF-IDF by 10.0 points: 95.0 % against 85.0 % right (95 %"),
+        (60, 20, "LoRA is worse than TF-IDF by 10.0 points: 85.0 % against 95.0 % right (95 %"),
+        (20, 21, "LoRA is better than TF-IDF by 0.2 points, which may be chance: 95.0 % against"),
+        (20, 20, "LoRA and TF-IDF are right equally often: 95.0 % against 95.0 % right (95 %"),
+    ],
+)
+def test_the_note_on_rows_that_training_has_not(lora: int, baseline: int, words: str) -> None:
+    both = [Answers.of(TRUTH, result("", wrong=wrong).judged) for wrong in (lora, baseline)]
+    note = clean_note(("LoRA", "TF-IDF"), (both[0], both[1]), compare(*both), "test")
+    assert note.startswith(f"On the 400 test texts that are not in the training rows, {words}")

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspection.support import sentences, table_of
+from textlora.data.copies import copied_in
 from textlora.inspection.corpus import Corpus
 from textlora.inspection.facts import Facts, gather
 
@@ -18,17 +19,40 @@ def facts_of(near: bool = False, **parts: list[str]) -> Facts:
 
 
 @given(TEXTS, TEXTS, TEXTS)
-def test_leaks_are_what_a_later_part_has(
+def test_leaks_are_the_rows_that_an_earlier_part_has(
     train: list[str], validation: list[str], test: list[str]
 ) -> None:
     facts = facts_of(train=train, validation=validation, test=test)
-    corpus = facts.corpus
-    expected = [text in validation or text in test for text in train]
-    expected += [text in test for text in validation] + [False] * len(test)
-    assert [row in facts.exact_leaks for row in range(len(corpus))] == expected
-    for row, copy in facts.exact_leaks.items():
-        assert corpus.texts[row] == corpus.texts[copy]
-        assert corpus.part_of(copy) > corpus.part_of(row)
+    corpus, parts = facts.corpus, (train, validation, test)
+    for earlier, later in ((0, 1), (0, 2), (1, 2)):
+        found = facts.exact_leaks.get((earlier, later), {})
+        start = corpus.starts[later]
+        expected = [row for row, text in enumerate(parts[later], start) if text in parts[earlier]]
+        assert sorted(found) == expected
+        for row, copy in found.items():
+            assert corpus.texts[row] == corpus.texts[copy]
+            assert corpus.part_of(copy) == earlier
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_what_is_given_up_is_what_training_drops(
+    train: list[str], validation: list[str], test: list[str]
+) -> None:
+    facts = facts_of(train=train, validation=validation, test=test)
+    dropped = [*copied_in(train, validation, test), *copied_in(validation, test)]
+    expected = [*dropped, *(False for _ in test)]
+    assert [row in facts.exact_given_up for row in range(len(facts.corpus))] == expected
+    for row, copy in facts.exact_given_up.items():
+        assert facts.corpus.texts[row] == facts.corpus.texts[copy]
+        assert facts.corpus.part_of(copy) > facts.corpus.part_of(row)
+
+
+def test_rows_are_counted_not_texts() -> None:
+    train = [*sentences(275, seed=1), "hi", "lol", "thanks a lot for having me here"]
+    test = [*sentences(275), *["hi"] * 60, *["lol"] * 40, *[train[-1].upper()] * 25]
+    facts = facts_of(train=train, test=test)
+    assert {parts: len(rows) for parts, rows in facts.exact_leaks.items()} == {(0, 1): 100}
+    assert {parts: len(rows) for parts, rows in facts.near_leaks.items()} == {(0, 1): 25}
 
 
 @given(TEXTS, TEXTS)
@@ -48,14 +72,15 @@ def test_case_and_html_make_a_near_copy_without_a_search() -> None:
     text = sentences(1)[0]
     facts = facts_of(train=[f"<b>{text.upper()}</b>", "x"], test=[text])
     assert not facts.exact_leaks
-    assert facts.near_leaks == {0: 2}
+    assert facts.near_leaks == {(0, 1): {2: 0}}
+    assert facts.near_given_up == {0: 2}
 
 
 def test_an_edited_copy_takes_a_search() -> None:
     text = sentences(1)[0]
     edited = text.replace(".", " indeed.")
     assert not facts_of(train=[edited], test=[text]).near_leaks
-    assert facts_of(near=True, train=[edited], test=[text]).near_leaks == {0: 1}
+    assert facts_of(near=True, train=[edited], test=[text]).near_leaks == {(0, 1): {1: 0}}
 
 
 def test_white_space_alone_is_an_exact_copy() -> None:
@@ -64,7 +89,7 @@ def test_white_space_alone_is_an_exact_copy() -> None:
 
 def test_texts_without_words_are_not_all_the_same() -> None:
     facts = facts_of(train=[":)", ":("], test=[":)"])
-    assert facts.exact_leaks == {0: 2}
+    assert facts.exact_leaks == {(0, 1): {2: 0}}
     assert not facts.near_leaks
 
 

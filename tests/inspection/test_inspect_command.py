@@ -27,7 +27,7 @@ def test_findings_lengths_and_estimate(
     train = write_table(tmp_path / "train.csv", texts, [*reviews.labels[:48], 0, 1, 1])
     done = cli("inspect", train, "--test", reviews.test, *model, "--max-length", "8")
     assert done.code == 0, done.err
-    told = ("Data", "is in test, too", "2 rows have no text", "train.csv line 50", "→")
+    told = ("Data", "is in train, too", "2 rows have no text", "train.csv line 50", "→")
     for words in (*told, "max_length", "this training", "Estimate", "tokens/s"):
         assert words in done.out
     assert "Traceback" not in done.err

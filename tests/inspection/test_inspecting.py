@@ -21,7 +21,7 @@ from textlora.data.tables import RejectedRow, TextTable
 from textlora.inspection import Inspection, inspect_parts, short_lines
 from textlora.inspection.inspecting import describe, inspect_tables
 from textlora.inspection.lengths import measure_lengths
-from textlora.inspection.records import KINDS, Estimate
+from textlora.inspection.records import KINDS, SEVERITIES, Estimate
 
 Tables = dict[str, TextTable]
 
@@ -76,9 +76,40 @@ def test_copies_across_parts(clean: Tables) -> None:
     (finding,) = inspection.findings
     assert finding.severity == "error"
     first = finding.examples[0]
-    assert (first.part, first.source, first.line) == ("train", "train.csv", 7)
-    assert "test, test.csv line 9" in first.note
-    assert short_lines(inspection) == [finding.message]
+    assert (first.part, first.source, first.line) == ("test", "test.csv", 9)
+    assert "train, train.csv line 7" in first.note
+    (line,) = short_lines(inspection)
+    assert line == f"{finding.message} {finding.remedy}"
+    assert "--drop-leaks" in line
+
+
+def test_leaked_rows_are_counted_for_every_pair(clean: Tables) -> None:
+    # Chat posts: a few short texts are a third of the test rows, and stand once in train.
+    common = ["hi", "lol", "good morning", "thanks", "bye"]
+    labels = ["neg", "pos"] * 30
+    test = [*clean["test"].texts[:41], *(common * 4)[:19]]
+    clean["train"] = changed(clean["train"], dict(enumerate(common)))
+    clean["validation"] = changed(clean["validation"], {0: "hi", 1: "hi", 2: "lol"})
+    clean["test"] = replace(clean["test"], texts=test, labels=labels)
+    leaks = found_in(clean, near=False).of_kind("leakage")
+    told = {finding.message.split(" too:")[0]: finding.count for finding in leaks}
+    assert told == {
+        "19 rows of test (31.7 %) are in train,": 19,
+        "8 rows of test (13.3 %) are in validation,": 8,
+        "3 rows of validation (5.0 %) are in train,": 3,
+    }
+
+
+def test_errors_come_first_then_warnings_then_notes(clean: Tables) -> None:
+    texts = clean["train"].texts
+    clean["train"] = changed(clean["train"], {3: "So so", 5: clean["test"].texts[7], 8: texts[9]})
+    clean["train"] = relabelled(clean["train"], {8: "pos", **dict.fromkeys(range(10, 190), "pos")})
+    clean["train"] = replace(
+        clean["train"], rejected=[RejectedRow("train.csv", 9, None, "", "the quotes do not match")]
+    )
+    found = [finding.severity for finding in found_in(clean).findings]
+    assert set(found) == set(SEVERITIES)
+    assert found == sorted(found, key=SEVERITIES.index)
 
 
 def test_near_copies_across_parts(clean: Tables) -> None:
@@ -94,16 +125,19 @@ def test_copies_in_a_part(clean: Tables) -> None:
     inspection = found_in(clean)
     assert kinds(inspection) == {"duplicates": 6}
     assert inspection.findings[0].severity == "warning"
+    # A split keeps copies on one side.
     facts = inspect_tables({"train": clean["train"]})
-    (alone,) = describe(facts, will_be_split=True).findings
-    assert alone.severity == "error"
-    assert "split" in alone.message
+    assert describe(facts, will_be_split=True).findings == describe(facts).findings
 
 
 def test_near_copies_in_a_part(clean: Tables) -> None:
     texts = clean["train"].texts
     clean["train"] = changed(clean["train"], {50: texts[0].upper(), 60: texts[1] + " Indeed."})
     assert kinds(found_in(clean)) == {"near_duplicates": 2}
+    facts = inspect_tables({"train": clean["train"]})
+    (alone,) = describe(facts, will_be_split=True).findings
+    assert alone.severity == "error"
+    assert "split" in alone.message
 
 
 def test_contradicting_labels(clean: Tables) -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textlora.inspection.texts import has_html, is_empty, plain_form, words_of
+from textlora.data.copies import plain_form
+from textlora.inspection.texts import has_html, is_empty, words_of
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from rich.console import Console
 
+from support.tiny import Reviews, write_table
 from textlora.config import ComputeConfig
 from textlora.errors import ConfigError
+from textlora.evaluation.wording import leakage_sentence
 from textlora.inference.predictor import Predictor
+from textlora.training.screen import print_run
 
 Run = Callable[..., Any]
 
@@ -62,6 +69,51 @@ def test_the_verdict_is_in_the_folder_and_in_the_report(run: Run) -> None:
     assert "LoRA" in names
     report = trained.folder.report.read_text()
     assert all(name in report for name in names)
+
+
+@pytest.fixture
+def leaky(reviews: Reviews, tmp_path: Path) -> Path:
+    """Test rows of which the first third are two training texts, again and again."""
+    common = [(reviews.texts[0], reviews.labels[0]), (f" {reviews.texts[3]}", reviews.labels[3])]
+    rows = [*common * 4, *zip(reviews.texts[64:], reviews.labels[64:], strict=True)]
+    return write_table(tmp_path / "leaky.csv", *map(list, zip(*rows, strict=True)))
+
+
+def test_leaked_rows_are_counted_and_told(run: Run, leaky: Path, reviews: Reviews) -> None:
+    trained = run({"data.test": str(leaky), "evaluation.baselines": True})
+    known = {" ".join(text.split()) for text in reviews.texts[:48]}
+    lead = trained.results["test"]
+    copied = np.array([" ".join(text.split()) in known for text in lead.part.table.texts])
+    right = lead.predicted == lead.part.targets
+    leakage = trained.conclusion.leakage
+    assert leakage.rows == copied.sum() >= 8
+    assert leakage.share == copied.mean()
+    assert leakage.copies.accuracy == right[copied].mean()
+    assert leakage.clean.accuracy == right[~copied].mean()
+    written = json.loads(trained.folder.metrics.read_text())["leakage"]
+    assert written == leakage.to_dict()
+    (note,) = [note for note in trained.conclusion.verdict.notes if "not in the training" in note]
+    assert note.startswith(f"On the {(~copied).sum()} test texts that are not in the training rows")
+    assert note in json.loads(trained.folder.verdict.read_text())["notes"]
+    shown = io.StringIO()
+    print_run(trained, Console(file=shown, width=200))
+    sentence = leakage_sentence(leakage)
+    assert sentence in shown.getvalue()
+    report = trained.folder.report.read_text()
+    assert sentence.replace(" %", "\N{NO-BREAK SPACE}%") in report
+    assert "--drop-leaks" in report
+
+
+def test_leaks_are_dropped_where_asked_for(run: Run, leaky: Path, reviews: Reviews) -> None:
+    shown = io.StringIO()
+    changes = {"data.test": str(leaky), "data.drop_leaks": True}
+    trained = run(changes, console=Console(file=shown, width=120))
+    assert trained.conclusion.leakage is None
+    assert json.loads(trained.folder.metrics.read_text())["leakage"] is None
+    assert len(trained.results["test"].part) == 24
+    assert not trained.inspection.of_kind("leakage")
+    assert re.search(r"\d+ train, \d+ validation rows dropped: a later split", shown.getvalue())
+    assert "Dropped: the text is in a later split" in trained.folder.report.read_text()
 
 
 def test_mistakes_are_explained_where_asked_for(run: Run) -> None:

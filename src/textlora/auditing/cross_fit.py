@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from textlora.data.copies import text_groups
 from textlora.data.labels import Targets
 from textlora.data.splitting import Indices
 from textlora.errors import ConfigError, DataError
@@ -69,20 +70,20 @@ def make_folds(
 
     if count < 2:
         raise ConfigError(f"--folds {count}: at least two are needed.", "5 is usual.")
-    first_rows: dict[str, int] = {}
-    group = np.array([first_rows.setdefault(text, row) for row, text in enumerate(texts)])
+    group = text_groups(texts)
+    all_different = len(np.unique(group)) == len(group)
     _refuse_small_classes(group, targets, count, names, source)
     how: dict[str, Any] = {"n_splits": count, "shuffle": True, "random_state": seed}
     splitter: Any
     if targets.ndim == 2:
         splitter = model_selection.GroupKFold(**how)
-    elif len(first_rows) == len(group):
+    elif all_different:
         splitter = model_selection.StratifiedKFold(**how)
     else:
         splitter = model_selection.StratifiedGroupKFold(**how)
     of_row = np.full(len(group), -1, np.int64)
     # Where every text is another, groups would be ignored, with a warning.
-    groups = None if len(first_rows) == len(group) and targets.ndim == 1 else group
+    groups = None if all_different and targets.ndim == 1 else group
     for fold, (_, held_out) in enumerate(splitter.split(group, targets, groups)):
         of_row[held_out] = fold
     return Folds(of_row, count)

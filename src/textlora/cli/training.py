@@ -47,6 +47,12 @@ def train(
     encoding: Encoding = None,
     label_separator: LabelSeparator = None,
     on_bad_rows: SetAsideBadRows = None,
+    drop_leaks: Annotated[
+        bool,
+        typer.Option(
+            "--drop-leaks", help="Leave out training rows that validation or test have, too."
+        ),
+    ] = False,
     class_weight: Annotated[
         str | None,
         quiet_option("--class-weight", "'balanced': rare classes count for more in the loss."),
@@ -83,7 +89,7 @@ def train(
 
     if resume is not None:
         given = [data, valid, test, recipe, model, class_weight, settings, seed, seeds, out]
-        flags = (overwrite, fast_prefix, no_baselines, full_fine_tuning)
+        flags = (overwrite, drop_leaks, fast_prefix, no_baselines, full_fine_tuning)
         if any(value is not None for value in given) or any(flags):
             raise ConfigError(
                 "--resume takes the run folder alone.", "Its settings are those of the run."
@@ -107,6 +113,7 @@ def train(
                 "encoding": encoding,
                 "label_separator": label_separator,
                 "on_bad_rows": on_bad_rows,
+                "drop_leaks": drop_leaks or None,
             },
             model={"name_or_path": model},
             training={"seed": seed, "class_weight": class_weight},

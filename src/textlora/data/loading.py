@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from textlora.config import DataConfig
+from textlora.data.copies import copied_in, text_groups
 from textlora.data.hub import TEST_SPLITS, TRAIN_SPLITS, VALIDATION_SPLITS
 from textlora.data.labels import LabelSet, Targets
 from textlora.data.reading import read_table
@@ -48,6 +49,7 @@ class Parts:
         test: rows for the final figures; None if there are none.
         labels: the classes.
         rejected: rows set aside, from all sources.
+        dropped: rows left out because a later split has their text, by the name of their split.
     """
 
     train: Part
@@ -55,6 +57,7 @@ class Parts:
     test: Part | None
     labels: LabelSet
     rejected: list[RejectedRow]
+    dropped: dict[str, int] = field(default_factory=dict)
 
 
 def load_parts(data: DataConfig) -> Parts:
@@ -111,22 +114,94 @@ def parts_from_tables(
     labels = LabelSet.from_table(train, data.label_names)
     tables = [table for table in (train, validation, test) if table is not None]
     rejected = [row for table in tables for row in table.rejected]
-    rest = Part(train, labels.encode(train))
-    validation_part = _labelled(validation, labels)
-    test_part = _labelled(test, labels)
-    if test_part is None and data.test_size:
-        count = rows_of_share(data.test_size, len(train))
-        rest, test_part = _split_off(rest, count, data.seed, labels)
-    if validation_part is None and data.validation_size:
-        count = rows_of_share(data.validation_size, len(train))
-        rest, validation_part = _split_off(rest, count, data.seed, labels)
-    return Parts(
-        _train_subset(rest, data),
-        _eval_subset(validation_part, data),
-        _eval_subset(test_part, data),
+    parts = Parts(
+        Part(train, labels.encode(train)),
+        _labelled(validation, labels),
+        _labelled(test, labels),
         labels,
         rejected,
     )
+    if data.drop_leaks:
+        parts = drop_leaks(parts)
+    parts = _with_split_off(parts, data)
+    if data.drop_leaks:
+        # Again: a split of mostly one text cannot but tear its copies apart.
+        parts = drop_leaks(parts)
+    return replace(
+        parts,
+        train=_train_subset(parts.train, data),
+        validation=_eval_subset(parts.validation, data),
+        test=_eval_subset(parts.test, data),
+    )
+
+
+def drop_leaks(parts: Parts) -> Parts:
+    """Leave out the rows whose text a later split has, too.
+
+    The test split stays as it is: what it shares with train or validation goes there, and what
+    validation shares with train goes in train.
+
+    Args:
+        parts: the splits.
+
+    Returns:
+        The splits without these rows, and how many they were.
+
+    Raises:
+        DataError: a class or the validation split would have no row left.
+    """
+    dropped = dict(parts.dropped)
+
+    def without(name: str, part: Part, *later: Part | None) -> Part:
+        gone = copied_in(part.table.texts, *(one.table.texts for one in later if one is not None))
+        dropped[name] = dropped.get(name, 0) + int(gone.sum())
+        return part.select(np.flatnonzero(~gone)) if gone.any() else part
+
+    train = without("train", parts.train, parts.validation, parts.test)
+    _refuse_lost_classes(parts, train)
+    validation = parts.validation
+    if validation is not None:
+        source = validation.table.source
+        validation = without("validation", validation, parts.test)
+        if not len(validation):
+            raise DataError(
+                "every validation text is in the test rows, too; --drop-leaks leaves none.",
+                source=source,
+                remedy="Give other rows with --valid, or leave it out for a split.",
+            )
+    return replace(parts, train=train, validation=validation, dropped=dropped)
+
+
+def _refuse_lost_classes(parts: Parts, train: Part) -> None:
+    before, after = (_rows_by_class(part, parts.labels) for part in (parts.train, train))
+    lost = [parts.labels.names[one] for one in np.flatnonzero((before > 0) & (after == 0))]
+    if lost:
+        raise DataError(
+            f"--drop-leaks leaves no training row of {', '.join(map(repr, lost))}: all their "
+            "texts are in the validation or test rows, too.",
+            source=train.table.source,
+            remedy="Give these classes more rows, or train without --drop-leaks "
+            "(data.drop_leaks=false).",
+        )
+
+
+def _rows_by_class(part: Part, labels: LabelSet) -> Indices:
+    if labels.multi_label:
+        return np.asarray(part.targets.sum(axis=0), np.int64)
+    return np.bincount(part.targets.astype(np.int64), minlength=labels.num_labels)
+
+
+def _with_split_off(parts: Parts, data: DataConfig) -> Parts:
+    """Return the parts with those split off that were not given."""
+    total, rest = len(parts.train), parts.train
+    validation, test = parts.validation, parts.test
+    if test is None and data.test_size:
+        count = rows_of_share(data.test_size, total)
+        rest, test = _split_off(rest, count, data.seed, parts.labels)
+    if validation is None and data.validation_size:
+        count = rows_of_share(data.validation_size, total)
+        rest, validation = _split_off(rest, count, data.seed, parts.labels)
+    return replace(parts, train=rest, validation=validation, test=test)
 
 
 def load_labelled(source: str, data: DataConfig, labels: LabelSet) -> Part:
@@ -177,7 +252,12 @@ def _labelled(table: TextTable | None, labels: LabelSet) -> Part | None:
 
 def _split_off(part: Part, count: int, seed: int, labels: LabelSet) -> tuple[Part, Part]:
     split = stratified_split(
-        part.targets, count, seed, names=labels.names, source=part.table.source
+        part.targets,
+        count,
+        seed,
+        groups=text_groups(part.table.texts),
+        names=labels.names,
+        source=part.table.source,
     )
     return part.select(split.keep), part.select(split.held_out)
 

@@ -36,17 +36,21 @@ def stratified_split(
     size: float,
     seed: int,
     *,
+    groups: Indices | None = None,
     names: Sequence[str] | None = None,
     source: str = "the rows",
 ) -> Split:
     """Take rows out at random, with the classes in the same proportion in both sets.
 
-    Multi-label rows are split at random, without regard to their classes.
+    Multi-label rows are split at random, without regard to their classes. Rows of one group stay
+    together, and a group too large for the rows to take out stays with the rest. Where whole
+    groups do not even fill half of these rows, groups are torn apart.
 
     Args:
         targets: class ids `[rows]`, or multi-label indicators `[rows, classes]`.
         size: share (below 1) or number of rows to take out.
         seed: the same seed gives the same split.
+        groups: a number a row, the same for copies of one text; None: every row by itself.
         names: names of the classes, for messages.
         source: where the rows come from, for messages.
 
@@ -67,6 +71,11 @@ def stratified_split(
         )
     if stratified:
         _refuse_small_classes(targets, count, names, source)
+    if groups is not None and len(np.unique(groups)) < total:
+        classes = targets.astype(np.int64) if stratified else np.zeros(total, np.int64)
+        held_out = _whole_groups(groups, classes, count, seed)
+        if 2 * len(held_out) >= count:
+            return Split(np.setdiff1d(np.arange(total), held_out), held_out)
     # Imported here: it takes most of a second, and only training needs it.
     from sklearn.model_selection import train_test_split
 
@@ -77,6 +86,30 @@ def stratified_split(
         stratify=targets if stratified else None,
     )
     return Split(np.sort(keep), np.sort(held_out))
+
+
+def _whole_groups(groups: Indices, classes: Indices, count: int, seed: int) -> Indices:
+    """Return about `count` rows, all of their groups, with the classes in proportion."""
+    _, first, inverse, sizes = np.unique(
+        groups, return_index=True, return_inverse=True, return_counts=True
+    )
+    of_class = classes[first]
+    room = _shares(np.bincount(classes), count)
+    taken = np.zeros(len(first), np.bool_)
+    for group in np.random.default_rng(seed).permutation(len(first)):
+        if sizes[group] <= room[of_class[group]]:
+            room[of_class[group]] -= sizes[group]
+            taken[group] = True
+    return np.flatnonzero(taken[inverse]).astype(np.int64)
+
+
+def _shares(members: Indices, count: int) -> Indices:
+    """Return `count` dealt out in proportion, the largest remainders rounded up."""
+    exact = members * count / members.sum()
+    shares: Indices = np.floor(exact).astype(np.int64)
+    largest = np.argsort(shares - exact, kind="stable")[: count - shares.sum()]
+    shares[largest] += 1
+    return shares
 
 
 def random_subset(total: int, count: int, seed: int) -> Indices:

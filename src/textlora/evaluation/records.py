@@ -109,12 +109,14 @@ class PartSummary:
         rows: number of usable rows.
         counts: rows of each class, by its name.
         rejected: rows set aside as unusable.
+        dropped: rows left out because a later split has their text.
     """
 
     part: str
     rows: int
     counts: Mapping[str, int] = field(default_factory=dict)
     rejected: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from textlora.evaluation.attributions import words_css
 from textlora.evaluation.calibration import Calibration
 from textlora.evaluation.coverage import DecisionFigures
 from textlora.evaluation.decisions import Decision
+from textlora.evaluation.leakage import Leakage
 from textlora.evaluation.length_buckets import LengthBucket
 from textlora.evaluation.metrics import ClassificationMetrics
 from textlora.evaluation.passages import passage
@@ -46,6 +47,7 @@ class ReportData:
         model: name of the pretrained encoder.
         metrics: figures by part, at least one; "test" leads, else "validation".
         verdict: the tuned classifier beside the baselines; it comes first.
+        leakage: rows of the leading part that are in the training rows, too.
         recipe: name of the recipe that the run started from.
         published: figures that the recipe's source reports, by name.
         trainable_parameters: numbers that the training changed.
@@ -75,6 +77,7 @@ class ReportData:
     model: str
     metrics: Mapping[str, ClassificationMetrics]
     verdict: Verdict | None = None
+    leakage: Leakage | None = None
     recipe: str | None = None
     published: Mapping[str, Any] | None = None
     trainable_parameters: int | None = None

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from textlora.evaluation.candidates import Candidate, Comparison
+from textlora.evaluation.candidates import Answers, Candidate, Comparison
 from textlora.evaluation.metrics import Interval
-from textlora.evaluation.wording import count, duration, p_value, points, points_interval
+from textlora.evaluation.wording import (
+    count,
+    duration,
+    p_value,
+    percent,
+    points,
+    points_interval,
+)
 
 OPTIMISTIC = (
     "There is no test part: the best epoch was chosen on these very texts, so LoRA's figure "
@@ -69,6 +76,31 @@ def chosen_note(best: Candidate, optimistic: bool) -> str:
         return f"{best.name} is the best baseline on these same validation texts."
     return (
         f"{best.name} is the best baseline on validation; the test part was used once, at the end."
+    )
+
+
+def clean_note(
+    names: tuple[str, str], answers: tuple[Answers, Answers], comparison: Comparison, part: str
+) -> str:
+    """Return how two classifiers stand where no text is in the training rows, too.
+
+    Args:
+        names: of the tuned classifier and the baseline.
+        answers: what they make of these texts.
+        comparison: of the two on these texts.
+        part: "test" or "validation".
+    """
+    tuned, baseline = names
+    difference = comparison.difference
+    word = "better" if difference > 0 else "worse"
+    chance = "" if comparison.significant else ", which may be chance"
+    stands = f"is {word} than {baseline} by {points(abs(difference))} points{chance}"
+    if not difference:
+        stands = f"and {baseline} are right equally often"
+    mine, theirs = (percent(each.accuracy) for each in answers)
+    return (
+        f"On the {count(len(answers[0].truth))} {part} texts that are not in the training rows, "
+        f"{tuned} {stands}: {mine} against {theirs} right ({evidence(comparison)})."
     )
 
 

@@ -11,6 +11,7 @@ from textlora.inspection.corpus import Corpus
 from textlora.inspection.near import group_alike
 
 Groups = tuple[tuple[int, ...], ...]
+Leaks = dict[tuple[int, int], dict[int, int]]
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,31 @@ def find_copies(
     return Copies(_repeated(exact), _repeated(by_words), _repeated(alike))
 
 
-def leaks(corpus: Corpus, groups: Groups) -> dict[int, int]:
-    """Return the rows whose text is in a later part, too, with that other row."""
+def leaks(corpus: Corpus, groups: Groups) -> Leaks:
+    """Return the rows whose text is in an earlier part, too.
+
+    Args:
+        corpus: the rows.
+        groups: rows that share a text.
+
+    Returns:
+        By the numbers of the earlier and the later part: rows of the later one, each with a row
+        of the earlier one.
+    """
+    found: dict[tuple[int, int], dict[int, int]] = {}
+    for group in groups:
+        first: dict[int, int] = {}
+        for row in sorted(group):
+            later = corpus.part_of(row)
+            first.setdefault(later, row)
+            for earlier, copy in first.items():
+                if earlier < later:
+                    found.setdefault((earlier, later), {})[row] = copy
+    return dict(sorted(found.items()))
+
+
+def given_up(corpus: Corpus, groups: Groups) -> dict[int, int]:
+    """Return the rows whose text is in a later part, too, with a row of the last such part."""
     found = {}
     for group in groups:
         other = group[0]

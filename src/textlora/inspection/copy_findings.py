@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from textlora.evaluation.wording import count, percent
-from textlora.inspection.content_findings import EXAMPLES, texts_of
-from textlora.inspection.copies import respelled
-from textlora.inspection.corpus import TRAIN, Corpus
+from textlora.inspection.content_findings import EXAMPLES, rows_of, texts_of
+from textlora.inspection.copies import Leaks, respelled
+from textlora.inspection.corpus import TEST, TRAIN, VALIDATION, Corpus
 from textlora.inspection.facts import Facts
 from textlora.inspection.records import Example, Finding, Severity
 
@@ -34,31 +34,34 @@ def copy_findings(facts: Facts, *, will_be_split: bool) -> list[Finding]:
     ]
 
 
-def _leaks(facts: Facts, rows: Mapping[int, int], kind: str) -> list[Finding]:
+def _leaks(facts: Facts, leaks: Leaks, kind: str) -> list[Finding]:
     corpus = facts.corpus
-    pairs: dict[tuple[int, int], list[int]] = {}
-    for row, copy in sorted(rows.items()):
-        pairs.setdefault((corpus.part_of(row), corpus.part_of(copy)), []).append(row)
     found = []
-    for (part, later), members in sorted(pairs.items()):
-        share = len({rows[row] for row in members}) / len(corpus.rows_of(later))
-        seen = "seen in training" if corpus.names[part] == TRAIN else "used for choices already"
+    for (earlier, later), rows in leaks.items():
+        name, judged = corpus.names[earlier], corpus.names[later]
+        share = len(rows) / len(corpus.rows_of(later))
+        seen = "seen in training" if name == TRAIN else "used for choices already"
         nearly = "nearly the same " if kind == "near_leakage" else ""
         much = share >= _MUCH_SHARED
         found.append(
             Finding(
                 kind,
                 "error" if much else "warning",
-                len(members),
-                f"{texts_of(len(members))} of {corpus.names[part]} {_are(len(members))} "
-                f"{nearly}in {corpus.names[later]}, too: {percent(share)} of "
-                f"{corpus.names[later]} was {seen}, so its figures come out "
+                len(rows),
+                f"{rows_of(len(rows))} of {judged} ({percent(share)}) {_are(len(rows))} "
+                f"{nearly}in {name}, too: {seen}, so the figures on {judged} come out "
                 f"{'' if much else 'a little '}too good.",
-                f"Remove such texts from {corpus.names[part]}; {_FIX}",
-                tuple(_pair(facts, row, rows[row]) for row in members[:EXAMPLES]),
+                _leak_remedy(kind, name, judged),
+                tuple(_pair(facts, row, copy) for row, copy in list(rows.items())[:EXAMPLES]),
             )
         )
     return found
+
+
+def _leak_remedy(kind: str, earlier: str, later: str) -> str:
+    if kind == "leakage" and {earlier, later} <= {TRAIN, VALIDATION, TEST}:
+        return f"Train with --drop-leaks: it leaves such rows out of {earlier}. Or {_FIX}"
+    return f"Remove such texts from {earlier}; {_FIX}"
 
 
 def _repeats(
@@ -71,7 +74,8 @@ def _repeats(
         if not members:
             continue
         share = len(members) / len(corpus.rows_of(part))
-        split = will_be_split and name == TRAIN
+        # A split keeps exact copies on one side.
+        split = will_be_split and name == TRAIN and kind == "near_duplicates"
         nearly = "nearly " if kind == "near_duplicates" else ""
         after = (
             " A split at random puts copies on both sides, and the figures come out too good."

@@ -6,12 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from textlora.data.copies import plain_form
 from textlora.data.rows import NO_TEXT
 from textlora.data.tables import Label, RejectedRow
-from textlora.inspection.copies import Copies, conflicts, find_copies, leaks, repeats
+from textlora.inspection.copies import (
+    Copies,
+    Leaks,
+    conflicts,
+    find_copies,
+    given_up,
+    leaks,
+    repeats,
+)
 from textlora.inspection.corpus import Corpus
 from textlora.inspection.spelling import Spellings, corrections, find_spellings
-from textlora.inspection.texts import has_html, is_empty, plain_form, words_of
+from textlora.inspection.texts import has_html, is_empty, words_of
 
 
 @dataclass(frozen=True)
@@ -42,14 +51,27 @@ class Facts:
         return corrections(self.spellings)
 
     @cached_property
-    def exact_leaks(self) -> dict[int, int]:
-        """Rows whose text is in a later part, too, with that row."""
+    def exact_leaks(self) -> Leaks:
+        """Rows whose text is in an earlier part, too, by earlier and later part."""
         return leaks(self.corpus, self.copies.exact)
 
     @cached_property
-    def near_leaks(self) -> dict[int, int]:
+    def near_leaks(self) -> Leaks:
+        """Rows whose text is nearly in an earlier part, by earlier and later part."""
+        near = leaks(self.corpus, self.copies.alike)
+        exact = self.exact_leaks
+        rest = {parts: _without(rows, exact.get(parts, {})) for parts, rows in near.items()}
+        return {parts: rows for parts, rows in rest.items() if rows}
+
+    @cached_property
+    def exact_given_up(self) -> dict[int, int]:
+        """Rows whose text is in a later part, too, with that row."""
+        return given_up(self.corpus, self.copies.exact)
+
+    @cached_property
+    def near_given_up(self) -> dict[int, int]:
         """Rows whose text is nearly in a later part, with that row."""
-        return _without(leaks(self.corpus, self.copies.alike), self.exact_leaks)
+        return _without(given_up(self.corpus, self.copies.alike), self.exact_given_up)
 
     @cached_property
     def exact_repeats(self) -> dict[int, int]:

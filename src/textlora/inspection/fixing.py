@@ -95,7 +95,10 @@ def _reasons(facts: Facts) -> dict[int, str]:
     """Return why each row goes; the first reason that holds."""
     corpus = facts.corpus
     reasons = dict.fromkeys(facts.empty, "the text has nothing in it that can be read")
-    for rows, what in ((facts.exact_leaks, "the text"), (facts.near_leaks, "nearly the same text")):
+    for rows, what in (
+        (facts.exact_given_up, "the text"),
+        (facts.near_given_up, "nearly the same text"),
+    ):
         for row, copy in rows.items():
             other = corpus.names[corpus.part_of(copy)]
             reasons.setdefault(row, f"{what} is in {other}, too ({corpus.place_of(copy)})")

@@ -43,7 +43,8 @@ def short_lines(inspection: Inspection) -> list[str]:
     Notes are left out, so that good data give no line at all.
     """
     return [
-        finding.message
+        # Leakage alone has a remedy that is one flag of this very command.
+        f"{finding.message} {finding.remedy}" if finding.kind == "leakage" else finding.message
         for finding in inspection.findings
         if finding.kind in _SHORT and finding.severity != "note"
     ]

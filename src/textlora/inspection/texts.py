@@ -26,11 +26,6 @@ def has_html(text: str) -> bool:
     return any(name[0] == "#" or f"{name};" in html5 for name in _ENTITY.findall(text))
 
 
-def plain_form(text: str) -> str:
-    """Return a text with its white space collapsed: copies in the strict sense agree in it."""
-    return " ".join(text.split())
-
-
 def words_of(text: str) -> list[str]:
     """Return the words of a text, in lower case, without HTML and punctuation."""
     if "<" in text:

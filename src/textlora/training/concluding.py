@@ -13,11 +13,14 @@ import numpy as np
 from rich.console import Console
 
 from textlora.config import RunConfig
+from textlora.data.copies import copied_in
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import MissingExtraError
 from textlora.evaluation.calibration import Calibration
+from textlora.evaluation.candidates import Answers
 from textlora.evaluation.console import labelled
+from textlora.evaluation.leakage import Leakage, measure_leakage
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
 from textlora.evaluation.mistakes import Mistakes, find_mistakes
 from textlora.evaluation.verdict import Verdict
@@ -71,6 +74,7 @@ class Conclusion:
         calibration: what the temperature does; None if not asked for.
         verdict: the classifier beside plain baselines; None if not asked for.
         mistakes: wrong answers on the leading part, some with what spoke for them.
+        leakage: rows of the leading part that are in the training rows, too; None: there are none.
     """
 
     predictor: Predictor
@@ -78,6 +82,7 @@ class Conclusion:
     calibration: Calibration | None = None
     verdict: Verdict | None = None
     mistakes: Mistakes = NO_MISTAKES
+    leakage: Leakage | None = None
 
 
 def conclude(
@@ -109,6 +114,11 @@ def conclude(
         for name, part in evaluated.items()
         if part is not None
     }
+    judged = judged_part(parts)
+    lead = results[judged]
+    copied = copied_in(lead.part.table.texts, parts.train.table.texts)
+    answers = Answers.of(lead.part.targets, lead.probabilities, decided.predictor.spec.decision)
+    leakage = measure_leakage(judged, answers, copied)
     verdict = None
     if config.evaluation.baselines:
         verdict = reach_verdict(
@@ -119,6 +129,7 @@ def conclude(
             seconds=seconds,
             config=config,
             console=console,
+            clean=~copied if leakage and leakage.matters and leakage.clean else None,
         )
     return Conclusion(
         predictor=decided.predictor,
@@ -126,11 +137,9 @@ def conclude(
         calibration=_calibration(decided, logits, parts),
         verdict=verdict,
         mistakes=explained_mistakes(
-            decided.predictor,
-            results[judged_part(parts)],
-            config.evaluation.explained_errors,
-            console,
+            decided.predictor, lead, config.evaluation.explained_errors, console
         ),
+        leakage=leakage,
     )
 
 

@@ -123,6 +123,9 @@ def announce(console: Console, parts: Parts, classifier: Classifier) -> None:
     console.print(labelled("Data", f"{rows}; classes: {', '.join(parts.labels.names)}"))
     if parts.rejected:
         console.print(labelled("", f"{len(parts.rejected):,} bad rows set aside in rejected.csv"))
+    if parts.dropped:
+        dropped = ", ".join(f"{number:,} {name}" for name, number in parts.dropped.items())
+        console.print(labelled("", f"{dropped} rows dropped: a later split has their texts, too"))
     spec = classifier.predictor.spec
     model = (
         f"{spec.backbone.name_or_path}, {spec.head.pooling} pooling, "

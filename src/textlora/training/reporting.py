@@ -96,6 +96,7 @@ def write_report(
         plots={plot: path.read_text(encoding="utf-8") for plot, path in plots.items()},
         settings=run.config.to_yaml(),
         environment=environment,
+        leakage=run.conclusion.leakage,
         notes=[NO_TEST_PART] if name != "test" and run.conclusion.verdict is None else [],
     )
     write_text(run.folder.report, render_report(data))
@@ -134,7 +135,9 @@ def part_summaries(parts: Parts, names: tuple[str, ...]) -> list[PartSummary]:
         if part is None:
             continue
         bad = rejected.pop(part.table.source, 0)
-        summaries.append(PartSummary(name, len(part.table), _class_counts(part, names), bad))
+        left_out = parts.dropped.get("train" if name == "training" else name, 0)
+        counts = _class_counts(part, names)
+        summaries.append(PartSummary(name, len(part.table), counts, bad, left_out))
     return summaries
 
 

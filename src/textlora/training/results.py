@@ -141,10 +141,11 @@ def predictions_csv(results: Mapping[str, PartResult], predictor: Predictor) -> 
 
 
 def _metrics(run: TrainedRun) -> dict[str, Any]:
-    verdict = run.conclusion.verdict
+    verdict, leakage = run.conclusion.verdict, run.conclusion.leakage
     return {
         "parts": {name: result.metrics.to_dict() for name, result in run.results.items()},
         "verdict": None if verdict is None else verdict.sentence,
+        "leakage": None if leakage is None else leakage.to_dict(),
         "training": {
             "seconds": run.seconds,
             "trainable_parameters": run.parameters.trainable,

@@ -10,7 +10,7 @@ from textlora.evaluation.console import (
     metrics_table,
     verdict_table,
 )
-from textlora.evaluation.wording import duration, headline
+from textlora.evaluation.wording import duration, headline, leakage_sentence
 from textlora.training.reporting import NO_TEST_PART
 from textlora.training.results import TrainedRun
 
@@ -27,6 +27,10 @@ def print_run(run: TrainedRun, console: Console) -> None:
     console.print(metrics_table(lead.metrics, title=f"{part} part"))
     console.print()
     console.print(headline(lead.metrics, part), style="bold", highlight=False)
+    leakage = run.conclusion.leakage
+    if leakage is not None and leakage.matters:
+        told = leakage_sentence(leakage, multi_label=lead.metrics.multi_label)
+        console.print(told, style="bold yellow", highlight=False)
     verdict = run.conclusion.verdict
     if part != "test" and verdict is None:
         console.print(NO_TEST_PART)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 
 from textlora.baselines.frozen import FrozenEncoder
@@ -14,10 +16,12 @@ from textlora.baselines.tfidf import TfidfLogisticRegression
 from textlora.config import EvaluationConfig, RunConfig
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
-from textlora.evaluation.candidates import CandidateResult, Resampling
+from textlora.evaluation.candidates import Answers, CandidateResult, Resampling, compare
 from textlora.evaluation.console import labelled
 from textlora.evaluation.decisions import choose_decision
+from textlora.evaluation.leakage import answers_of
 from textlora.evaluation.verdict import JudgedPart, Truth, Verdict, judge
+from textlora.evaluation.verdict_wording import clean_note
 from textlora.evaluation.wording import duration
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import progress_bar
@@ -50,6 +54,7 @@ def reach_verdict(
     seconds: float,
     config: RunConfig,
     console: Console,
+    clean: npt.NDArray[np.bool_] | None = None,
 ) -> Verdict:
     """Train the baselines on the same rows, and set the tuned classifier beside them.
 
@@ -63,6 +68,7 @@ def reach_verdict(
         seconds: its training time.
         config: every setting of the run.
         console: where progress is shown.
+        clean: which judged rows are not in the training rows; None: not to be told apart.
     """
     rivals = train_rivals(predictor, parts, sequences, config=config, console=console)
     assert parts.validation is not None  # noqa: S101 - there is no training without
@@ -76,13 +82,18 @@ def reach_verdict(
         size_bytes=parameter_bytes(trained),
         decision=predictor.spec.decision,
     )
-    return judge(
-        tuned,
-        rivals.baselines,
-        Truth(parts.validation.targets, named_parts(parts)[part].targets, part),
-        references=rivals.references,
-        how=resampling(config.evaluation),
+    truth = Truth(parts.validation.targets, named_parts(parts)[part].targets, part)
+    how = resampling(config.evaluation)
+    verdict = judge(tuned, rivals.baselines, truth, references=rivals.references, how=how)
+    if clean is None:
+        return verdict
+    best = next(each for each in rivals.baselines if each.name == verdict.best_baseline)
+    first, second = (
+        answers_of(Answers.of(truth.judged, each.judged, each.decision), clean)
+        for each in (tuned, best)
     )
+    note = clean_note((tuned.name, best.name), (first, second), compare(first, second, how), part)
+    return replace(verdict, notes=(*verdict.notes, note))
 
 
 def train_rivals(
