@@ -223,13 +223,13 @@ class TrainingConfig(Section):
     report_to: list[Literal["tensorboard", "wandb", "mlflow"]] = Field(
         default_factory=list, description="Trackers to log to."
     )
-    class_weight: (
-        Literal["auto", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None
-    ) = Field(
-        "auto",
-        description="Weight of each class in the loss: balanced (rare classes count for more, as "
-        "in scikit-learn), or {class: weight}, where a class not named counts 1; multi-label: "
-        "the weight of a label's presence; null: all count alike; auto: by the table.",
+    class_weight: Literal["auto", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = (
+        Field(
+            "auto",
+            description="Weight of each class in the loss: balanced (rare classes count for more, "
+            "as in scikit-learn), or {class: weight}, where a class not named counts 1; multi-label: "
+            "the weight of a label's presence; null: all count alike; auto: by the table.",
+        )
     )
 
     @field_validator("mixed_precision", mode="before")
@@ -341,6 +341,45 @@ class RunConfig(Section):
     def to_yaml(self) -> str:
         """Return the settings as YAML that `load_recipe` reads back unchanged."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+class SettledData(DataConfig):
+    """The same, with a truncation side."""
+
+    truncation_side: Literal["left", "right", "head+tail"]
+
+
+class SettledModel(ModelConfig):
+    """The same, with a start for the head."""
+
+    head_init: Literal["logistic_regression", "random"]
+
+
+class SettledTraining(TrainingConfig):
+    """The same, with a value for everything that can follow the table."""
+
+    num_train_epochs: float = Field(gt=0)
+    per_device_train_batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    metric_for_best_model: Literal["accuracy", "f1", "loss", "mcc"]
+    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None
+
+
+class SettledConfig(RunConfig):
+    """All settings of a run, none of which is automatic any more: what a training takes."""
+
+    data: SettledData
+    model: SettledModel
+    training: SettledTraining
+
+    @classmethod
+    def of(cls, config: RunConfig) -> SettledConfig:
+        """Return settings in which nothing is left to choose.
+
+        Raises:
+            ValidationError: something is.
+        """
+        return cls.model_validate(config.model_dump())
 
 
 def build_config(values: dict[str, Any], *, origin: str) -> RunConfig:

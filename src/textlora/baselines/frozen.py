@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.preprocessing import StandardScaler
 
-from textlora.baselines.logistic import LogisticModel, fit_logistic
+from textlora.baselines.logistic import LogisticModel, fit_logistic, unscaled
 from textlora.baselines.protocol import LabelledTexts
 from textlora.evaluation.scores import FloatArray
 from textlora.inference.frozen_states import FrozenStates
@@ -50,9 +50,7 @@ class FrozenEncoder:
 
         One unit for two classes, else one a class.
         """
-        weights, biases = self._model.linear_layer()
-        weights = weights / self._scaler.scale_
-        return weights, biases - weights @ self._scaler.mean_
+        return unscaled(*self._model.linear_layer(), self._scaler)
 
     @property
     def size_bytes(self) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Features: TypeAlias = npt.NDArray[Any] | csr_matrix
 
 MAX_ITERATIONS = 1_000
-CROSS_VALIDATED_STRENGTH = 0.01
+USUAL_STRENGTH = 0.01  # of the penalty, on scaled features, where there is nothing to choose by
 _RULED_OUT = 10.0  # logits: a probability of less than 1 in 20,000
 
 
@@ -110,6 +110,30 @@ def fit_logistic(
     return max(models, key=quality)
 
 
+def regression_layer(
+    features: FloatArray, targets: npt.ArrayLike, *, classes: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return weights and biases, as `LogisticModel.linear_layer`, of a fit on scaled features.
+
+    Args:
+        features: dense, `[n, features]`, as they are.
+        targets: class numbers `[n]`; multi-label: 0 or 1, `[n, k]`.
+        classes: k.
+    """
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler()
+    truth = np.asarray(targets).astype(np.int64)
+    model = _fit(scaler.fit_transform(features), truth, classes, USUAL_STRENGTH)
+    return unscaled(*model.linear_layer(), scaler)
+
+
+def unscaled(weights: FloatArray, biases: FloatArray, scaler: Any) -> tuple[FloatArray, FloatArray]:
+    """Return the linear layer that makes of features what the given one makes of scaled ones."""
+    weights = weights / scaler.scale_
+    return weights, biases - weights @ scaler.mean_
+
+
 def cross_validated_log_loss(
     features: FloatArray, targets: npt.ArrayLike, *, judged: IntArray, folds: int = 5
 ) -> float:
@@ -129,7 +153,7 @@ def cross_validated_log_loss(
     scaled = StandardScaler().fit_transform(features)
     probable = np.empty((len(truth), classes))
     for rest, held_out in KFold(folds, shuffle=True, random_state=0).split(scaled):
-        model = _fit(scaled[rest], truth[rest], classes, CROSS_VALIDATED_STRENGTH)
+        model = _fit(scaled[rest], truth[rest], classes, USUAL_STRENGTH)
         probable[held_out] = model.predict_proba(scaled[held_out])
     return log_loss(truth[judged], probable[judged])
 

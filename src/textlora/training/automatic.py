@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from textlora.config import RunConfig
+from textlora.config import RunConfig, SettledConfig
 from textlora.data.labels import Targets
 
 UNEVEN = 3.0  # rows of the largest class over those of the smallest: judged by macro F1
@@ -95,13 +95,12 @@ def is_complete(config: RunConfig) -> bool:
             training.learning_rate,
             training.per_device_train_batch_size,
         )
-        and "auto"
-        not in (training.class_weight, training.metric_for_best_model)
+        and "auto" not in (training.class_weight, training.metric_for_best_model)
         and "auto" not in (config.data.truncation_side, config.model.head_init)
     )
 
 
-def with_automatic(config: RunConfig, facts: TableFacts) -> RunConfig:
+def with_automatic(config: RunConfig, facts: TableFacts) -> SettledConfig:
     """Return the settings with a value for each that is automatic; what was set stays."""
     training = config.training
     batch = training.per_device_train_batch_size or _batch(facts)
@@ -119,9 +118,10 @@ def with_automatic(config: RunConfig, facts: TableFacts) -> RunConfig:
     if model.head_init == "auto":
         start = "logistic_regression" if linear else "random"
         model = model.model_copy(update={"head_init": start})
-    return config.model_copy(
+    settled = config.model_copy(
         update={"training": training.model_copy(update=chosen), "model": model}
     )
+    return SettledConfig.of(settled)
 
 
 def _batch(facts: TableFacts) -> int:

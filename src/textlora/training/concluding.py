@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from rich.console import Console
 
-from textlora.config import RunConfig
+from textlora.config import SettledConfig
 from textlora.data.copies import copied_in
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
@@ -25,6 +25,7 @@ from textlora.evaluation.metrics import ClassificationMetrics, classification_me
 from textlora.evaluation.mistakes import Mistakes, find_mistakes
 from textlora.evaluation.verdict import Verdict
 from textlora.inference.explaining import explain_many, require_captum
+from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import Logits, progress_bar
 from textlora.training.deciding import Decided, decide
@@ -86,11 +87,12 @@ class Conclusion:
 
 
 def conclude(
-    config: RunConfig,
+    config: SettledConfig,
     predictor: Predictor,
     parts: Parts,
     sequences: Mapping[str, TokenizedTexts],
     seconds: float,
+    states: FrozenStates,
     console: Console,
 ) -> Conclusion:
     """Choose temperature and rule on validation, then evaluate, judge and explain.
@@ -101,6 +103,7 @@ def conclude(
         parts: the data.
         sequences: token ids by part.
         seconds: how long the training took.
+        states: the frozen encoder, for the baseline on it.
         console: where progress is shown.
     """
     assert parts.validation is not None  # noqa: S101 - there is no training without
@@ -128,6 +131,7 @@ def conclude(
             {name: result.probabilities for name, result in results.items()},
             seconds=seconds,
             config=config,
+            states=states,
             console=console,
             clean=~copied if leakage and leakage.matters and leakage.clean else None,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from rich.console import Console
 from transformers import EarlyStoppingCallback, TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
-from textlora.config import RunConfig
+from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Parts, load_parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError, TextloraError, storage_errors
@@ -38,6 +38,13 @@ from textlora.training.concluding import conclude
 from textlora.training.prefix import prefix_cache
 from textlora.training.progress import ProgressCallback, record_of
 from textlora.training.results import TrainedRun, write_results
+from textlora.training.settling import settle
+from textlora.training.start import (
+    StartCounts,
+    put_weights,
+    start_at_regression,
+    trained_weights,
+)
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences, validation_metrics
 
 # The search takes seconds for thousands of rows and minutes for millions.
@@ -87,10 +94,14 @@ def train(
     with _Failing(folder, resume, overwrite):
         write_text(folder.config, config.to_yaml())
         started = time.perf_counter()
+        if config.model.head_init == "logistic_regression":
+            start_at_regression(classifier.predictor, parts, sequences, settled.states)
         history = fit(config, classifier, parts, sequences, folder, console)
         # With what was before a resumption.
         seconds = max(time.perf_counter() - started, history[-1].seconds)
-        conclusion = conclude(config, classifier.predictor, parts, sequences, seconds, console)
+        conclusion = conclude(
+            config, classifier.predictor, parts, sequences, seconds, settled.states, console
+        )
         after = conclusion.predictor.predict([sample.text for sample in chosen])
         run = TrainedRun(
             folder=folder,
@@ -106,7 +117,7 @@ def train(
     return run
 
 
-def check_settings(config: RunConfig, parts: Parts) -> None:
+def check_settings(config: SettledConfig, parts: Parts) -> None:
     """Refuse rules and weights that do not fit the classes, before anything is trained.
 
     Raises:
@@ -117,8 +128,10 @@ def check_settings(config: RunConfig, parts: Parts) -> None:
     class_weights(config.training.class_weight, parts.train.targets, labels.names)
 
 
-def announce(console: Console, parts: Parts, classifier: Classifier) -> None:
-    """Say what is about to be trained, on what."""
+def announce(
+    console: Console, parts: Parts, classifier: Classifier, reasons: Sequence[str] = ()
+) -> None:
+    """Say what is about to be trained, on what, and by which settings that followed the data."""
     rows = ", ".join(f"{len(part.table):,} {name}" for name, part in named_parts(parts).items())
     console.print(labelled("Data", f"{rows}; classes: {', '.join(parts.labels.names)}"))
     if parts.rejected:
@@ -134,6 +147,8 @@ def announce(console: Console, parts: Parts, classifier: Classifier) -> None:
     console.print(labelled("Model", model))
     console.print(labelled("Trainable", f"{classifier.parameters} parameters"))
     console.print(labelled("Path", classifier.path_reason))
+    for number, line in enumerate(reasons):
+        console.print(labelled("Settings" if number == 0 else "", line))
 
 
 def inspect(
@@ -152,7 +167,7 @@ def inspect(
 
 
 def fit(
-    config: RunConfig,
+    config: SettledConfig,
     classifier: Classifier,
     parts: Parts,
     sequences: dict[str, TokenizedTexts],
@@ -167,6 +182,10 @@ def fit(
     callbacks: list[TrainerCallback] = [progress]
     if config.training.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(config.training.early_stopping_patience))
+    starts_well = config.model.head_init == "logistic_regression"
+    start = trained_weights(predictor.model)
+    if starts_well:
+        callbacks.append(counting := StartCounts())
     # Before the frozen layers are run, which may take minutes: it refuses what cannot be.
     arguments = training_arguments(config.training, folder.checkpoints)
     with training_inputs(config, classifier, sequences, console) as (forward, inputs):
@@ -192,12 +211,17 @@ def fit(
             optimizer=optimizer_of(config.training),
         )
         trainer.remove_callback(PrinterCallback)
+        if starts_well:
+            counting.trainer = trainer
         checkpoint = _checkpoint_to_resume(folder, console)
         writing = storage_errors(f"writing a checkpoint to {folder.checkpoints}")
         with progress.bar, writing, checkpoints.only_plain_values():
             trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    history = _history(trainer)
+    if history[0].best and history[0].step == 0:
+        put_weights(predictor.model, start)
     predictor.model.eval()
-    return _history(trainer)
+    return history
 
 
 @contextmanager

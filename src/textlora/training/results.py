@@ -11,7 +11,7 @@ from typing import Any
 
 from peft import PeftModel
 
-from textlora.config import RunConfig
+from textlora.config import SettledConfig
 from textlora.data.loading import Parts
 from textlora.data.tables import write_rejected
 from textlora.data.tokenizing import TokenizedTexts
@@ -43,7 +43,7 @@ class TrainedRun:
     """
 
     folder: RunFolder
-    config: RunConfig
+    config: SettledConfig
     parameters: ParameterCount
     history: list[EpochRecord]
     conclusion: Conclusion

@@ -7,8 +7,8 @@ from functools import partial
 
 from rich.console import Console
 
-from textlora.config import RunConfig
-from textlora.data.cutting import Truncation
+from textlora.config import RunConfig, SettledConfig
+from textlora.data.cutting import Side, Truncation
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import tokenize
 from textlora.inference.frozen_states import FrozenStates
@@ -18,7 +18,7 @@ from textlora.paths import cache_dir
 from textlora.training.automatic import TableFacts, is_complete, with_automatic
 from textlora.training.truncating import side_losses
 
-USUAL_SIDE = "left"
+USUAL_SIDE: Side = "left"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Settled:
         reasons: what was chosen, and by what, in words; empty if everything was set.
     """
 
-    config: RunConfig
+    config: SettledConfig
     states: FrozenStates
     reasons: tuple[str, ...] = ()
 
@@ -49,13 +49,13 @@ def settle(config: RunConfig, parts: Parts, console: Console) -> Settled:
     bar = partial(progress_bar, console, "encoding by the frozen encoder")
     states = FrozenStates(backbone, tokenizer, config.compute, bar)
     if is_complete(config):
-        return Settled(config, states)
+        return Settled(SettledConfig.of(config), states)
     max_length = resolve_max_length(config.data.max_length, backbone.load_config(), tokenizer)
     texts, targets = parts.train.table.texts, parts.train.targets
     reasons = []
     if config.data.truncation_side == "auto":
         cut = Truncation(max_length, USUAL_SIDE, config.data.head_share)
-        losses = {}
+        losses: dict[Side, float] = {}
         if config.data.long_texts == "truncate":
             losses = side_losses(texts, targets, states, cut)
         side = min(losses, key=lambda each: losses[each], default=USUAL_SIDE)
@@ -64,19 +64,21 @@ def settle(config: RunConfig, parts: Parts, console: Console) -> Settled:
             reasons.append(f"long texts lose their {side} end: log loss {told}, frozen encoder")
         data = config.data.model_copy(update={"truncation_side": side})
         config = config.model_copy(update={"data": data})
-    cut = Truncation(max_length, config.data.truncation_side, config.data.head_share)
+    else:
+        side = config.data.truncation_side
+    cut = Truncation(max_length, side, config.data.head_share)
     tokens = tokenize(texts, tokenizer, cut=cut, cache_dir=cache_dir() / "tokens")
     facts = TableFacts.of(targets, parts.labels.num_labels, tokens.lengths)
     settled = with_automatic(config, facts)
     return Settled(settled, states, (*_told(settled, facts), *reasons))
 
 
-def _told(config: RunConfig, facts: TableFacts) -> tuple[str, ...]:
+def _told(config: SettledConfig, facts: TableFacts) -> tuple[str, ...]:
     training = config.training
     weights = "balanced" if training.class_weight == "balanced" else "none"
-    return (
+    chosen = (
         f"{training.num_train_epochs:g} epochs, learning rate {training.learning_rate:g}, batches "
         f"of {training.per_device_train_batch_size}, class weights {weights}, "
-        f"judged by {training.metric_for_best_model}",
-        f"by {facts.told}",
+        f"judged by {training.metric_for_best_model}"
     )
+    return chosen, f"by {facts.told}"

@@ -10,6 +10,7 @@ features and underperform out-of-distribution, ICLR 2022 (LP-FT).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,15 @@ from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from textlora.baselines.frozen import FrozenEncoder
+from textlora.baselines.logistic import regression_layer
+from textlora.data.labels import Targets
+from textlora.data.loading import Parts
+from textlora.data.tokenizing import TokenizedTexts
 from textlora.evaluation.scores import FloatArray
+from textlora.inference.frozen_states import FrozenStates
+from textlora.inference.predictor import Predictor
 from textlora.model.heads import HeadSpec
+from textlora.training.verdict import labelled_texts
 
 
 def trained_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -36,16 +44,43 @@ def put_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
             parameter.copy_(weights[name])
 
 
-@torch.no_grad()
-def start_from(frozen: FrozenEncoder, model: nn.Module, head: HeadSpec) -> None:
-    """Make the head, one linear layer on the mean state, the fitted logistic regression.
+def start_at_regression(
+    predictor: Predictor,
+    parts: Parts,
+    sequences: Mapping[str, TokenizedTexts],
+    states: FrozenStates,
+) -> None:
+    """Make the head, one linear layer on the mean state, the logistic regression of the baseline.
 
     Args:
-        frozen: fitted on the rows to train on.
-        model: the classifier with its fresh adapter, whose update is zero.
-        head: its head.
+        predictor: the classifier with its fresh adapter, whose update is zero.
+        parts: the data.
+        sequences: token ids, by part.
+        states: the frozen encoder.
     """
-    weights, biases = units_of(*frozen.linear_layer(), head)
+    rows = labelled_texts(replace(parts, test=None), sequences)
+    frozen = FrozenEncoder(states, parts.labels.num_labels)
+    frozen.fit(rows["train"], rows["validation"])
+    states.release()
+    set_head(predictor.model, *units_of(*frozen.linear_layer(), predictor.spec.head))
+
+
+def start_at_states(predictor: Predictor, states: FloatArray, targets: Targets) -> None:
+    """Do the same with a fixed strength, where no rows are set apart to choose it by.
+
+    Args:
+        predictor: as above.
+        states: of the frozen encoder, `[n, hidden]`.
+        targets: class numbers `[n]`, or 0/1 `[n, k]`.
+    """
+    head = predictor.spec.head
+    layer = regression_layer(states, targets, classes=head.num_labels)
+    set_head(predictor.model, *units_of(*layer, head))
+
+
+@torch.no_grad()
+def set_head(model: nn.Module, weights: FloatArray, biases: FloatArray) -> None:
+    """Put weights `[units, hidden]` and biases `[units]` into the head that is trained."""
     layer = _trained_layer(model)
     layer.weight.copy_(torch.from_numpy(weights))
     layer.bias.copy_(torch.from_numpy(biases))

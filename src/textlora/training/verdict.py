@@ -13,7 +13,7 @@ from textlora.baselines.frozen import FrozenEncoder
 from textlora.baselines.majority import MajorityClass
 from textlora.baselines.protocol import Baseline, LabelledTexts, measure
 from textlora.baselines.tfidf import TfidfLogisticRegression
-from textlora.config import EvaluationConfig, RunConfig
+from textlora.config import EvaluationConfig, SettledConfig
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.evaluation.candidates import Answers, CandidateResult, Resampling, compare
@@ -23,8 +23,8 @@ from textlora.evaluation.leakage import answers_of
 from textlora.evaluation.verdict import JudgedPart, Truth, Verdict, judge
 from textlora.evaluation.verdict_wording import clean_note
 from textlora.evaluation.wording import duration
+from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor, Probabilities
-from textlora.inference.scoring import progress_bar
 from textlora.paths import cache_dir
 from textlora.training.building import named_parts
 from textlora.training.full_fine_tuning import FullFineTuning, parameter_bytes
@@ -52,7 +52,8 @@ def reach_verdict(
     results: Mapping[str, Probabilities],
     *,
     seconds: float,
-    config: RunConfig,
+    config: SettledConfig,
+    states: FrozenStates,
     console: Console,
     clean: npt.NDArray[np.bool_] | None = None,
 ) -> Verdict:
@@ -67,10 +68,13 @@ def reach_verdict(
         results: its probabilities, by part.
         seconds: its training time.
         config: every setting of the run.
+        states: the frozen encoder.
         console: where progress is shown.
         clean: which judged rows are not in the training rows; None: not to be told apart.
     """
-    rivals = train_rivals(predictor, parts, sequences, config=config, console=console)
+    rivals = train_rivals(
+        predictor, parts, sequences, config=config, states=states, console=console
+    )
     assert parts.validation is not None  # noqa: S101 - there is no training without
     trained = [each for each in predictor.model.parameters() if each.requires_grad]
     part = judged_part(parts)
@@ -101,20 +105,20 @@ def train_rivals(
     parts: Parts,
     sequences: Mapping[str, TokenizedTexts],
     *,
-    config: RunConfig,
+    config: SettledConfig,
+    states: FrozenStates,
     console: Console,
 ) -> Rivals:
     """Train what the adapter is set beside, and let it answer; arguments as above."""
-    rows = _labelled(parts, sequences)
-    classes = parts.labels.num_labels
-    encoded = sum(len(part.sequences) for part in rows.values())
-    with progress_bar(console, "encoding by the frozen encoder", encoded) as progress:
-        spec = predictor.spec
-        frozen = FrozenEncoder(
-            spec.backbone, predictor.tokenizer, config.compute, classes, progress
-        )
-        plain = (MajorityClass(classes), TfidfLogisticRegression(classes), frozen)
-        baselines = tuple(_measured(each, rows, predictor, config, console) for each in plain)
+    rows = labelled_texts(parts, sequences)
+    classes, spec = parts.labels.num_labels, predictor.spec
+    plain = (
+        MajorityClass(classes),
+        TfidfLogisticRegression(classes),
+        FrozenEncoder(states, classes),
+    )
+    baselines = tuple(_measured(each, rows, predictor, config, console) for each in plain)
+    states.release()
     if not config.evaluation.full_fine_tuning:
         return Rivals(baselines)
     rate = config.evaluation.full_fine_tuning_learning_rate
@@ -142,7 +146,7 @@ def _measured(
     baseline: Baseline,
     rows: Mapping[str, LabelledTexts],
     predictor: Predictor,
-    config: RunConfig,
+    config: SettledConfig,
     console: Console,
 ) -> CandidateResult:
     """Train a baseline, let it answer, and give it a rule by the settings that LoRA's is by."""
@@ -158,7 +162,9 @@ def _measured(
     return replace(result, decision=decision)
 
 
-def _labelled(parts: Parts, sequences: Mapping[str, TokenizedTexts]) -> dict[str, LabelledTexts]:
+def labelled_texts(
+    parts: Parts, sequences: Mapping[str, TokenizedTexts]
+) -> dict[str, LabelledTexts]:
     return {
         name: LabelledTexts(part.table.texts, sequences[name], part.targets)
         for name, part in named_parts(parts).items()
