@@ -7,7 +7,7 @@ same rows every time.
 from __future__ import annotations
 
 import pandas as pd
-from table_rows import Split, Sources, clean_split, rare, sentences, take, take_each
+from table_rows import Sources, Split, clean_split, rare, sentences, take, take_each
 
 from textlora.demo import reviews_path
 

@@ -7,11 +7,10 @@ The filler of the test documents is of other reviews than that of the training d
 from __future__ import annotations
 
 from collections.abc import Iterator
-from random import Random
 
 import pandas as pd
 from table_found import topic_questions
-from table_rows import Split, Sources, sentences, take
+from table_rows import Sources, Split, seeded, sentences, take
 
 MOST_TOPICS = 4
 # Beyond 512 tokens, whatever the words are: a word is one token or more.
@@ -51,7 +50,7 @@ def _one_question(sources: Sources, draw: int, *, first: bool) -> Split:
 
 def _documents(sources: Sources, part: str, count: int, draw: int) -> pd.DataFrame:
     """Put one to four questions of different topics at random places between filler."""
-    random = Random(f"{part} {draw}")
+    random = seeded(part, draw)
     rows = topic_questions(sources, part)
     of_topic = {topic: group["text"].tolist() for topic, group in rows.groupby("label")}
     frequent = rows["label"].tolist()
@@ -75,7 +74,7 @@ def _filler(sources: Sources, part: str, draw: int) -> Iterator[str]:
     rows = sources.reviews("unlabelled_24000")
     half = len(rows) // 2
     rows = rows.iloc[:half] if part == "train" else rows.iloc[half:]
-    random = Random(f"filler {part} {draw}")
+    random = seeded("filler", part, draw)
     while True:
         yield from sentences(rows["text"].iloc[random.randrange(len(rows))], shortest=3)
 

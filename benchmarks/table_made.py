@@ -11,7 +11,7 @@ from functools import partial
 from random import Random
 
 import pandas as pd
-from table_rows import Split, Sources, clean_split, take
+from table_rows import Sources, Split, clean_split, seeded, take
 from table_words import (
     ADDRESSEES,
     CLOSINGS,
@@ -38,7 +38,7 @@ def spam(sources: Sources, draw: int) -> Split:
     """
     parts = []
     for part, posts, count in (("train", "train_4000", 4_000), ("test", "test_2000", 4_000)):
-        random = Random(f"spam {part} {draw}")
+        random = seeded("spam", part, draw)
         found = pd.concat([sources.banking(part), sources.emotions(posts)])[["text"]]
         honest = [*found["text"], *_distinct(partial(_fill, NOTICES), random, count // 4)]
         rare = _distinct(partial(_fill, SPAM), random, count // 200)
@@ -51,7 +51,7 @@ def spam(sources: Sources, draw: int) -> Split:
 
 def catalogue(sources: Sources, draw: int) -> Split:
     """Return 4,000 titles of products of 200 kinds: forty things in five roles each."""
-    random = Random(f"catalogue {draw}")
+    random = seeded("catalogue", draw)
     kinds = [f"{name}: {role}" for name in OBJECTS for role in ROLES]
     train = [_title(kind, random) for kind in kinds for _ in range(20)]
     test = [_title(kind, random) for kind in kinds for _ in range(10)]
@@ -76,7 +76,7 @@ def _title(kind: str, random: Random) -> Row:
 
 def tickets(sources: Sources, draw: int) -> Split:
     """Return 4,000 tickets of fourteen queues, from every third ticket to one in 500 of those."""
-    random = Random(f"tickets {draw}")
+    random = seeded("tickets", draw)
     queues = list(TICKETS)
     # From the largest to 1/500 of it, in equal ratios; test rows: 20 a queue or more.
     share = [500 ** (-rank / (len(queues) - 1)) for rank in range(len(queues))]

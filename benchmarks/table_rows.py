@@ -6,6 +6,7 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any, Literal
 
 import pandas as pd
@@ -94,23 +95,23 @@ def normalised(texts: pd.Series) -> pd.Series:
 
 
 def clean_split(train: pd.DataFrame, test: pd.DataFrame) -> Split:
-    """Return a split without copies, and without labels that nothing could be learnt for.
+    """Return a split without copies, and without classes that nothing could be learnt for.
 
-    A training row whose text is in the test rows goes, and so do repeated texts and labels
-    of a single training row. (Multi-label: such labels go, the rows stay.)
+    Repeated texts go, training rows whose text is in the test rows, and classes that then
+    have a single training row.
     """
     train, test = (rows[~normalised(rows["text"]).duplicated()] for rows in (train, test))
     train = train[~normalised(train["text"]).isin(set(normalised(test["text"])))]
-    counts = pd.Series(labels_of(train)).value_counts()
-    known = set(counts[counts >= 2].index)
-    return Split(*(_with_labels(rows, known).reset_index(drop=True) for rows in (train, test)))
+    counts = train["label"].value_counts()
+    known = counts.index[counts >= 2]
+    return Split(
+        *(rows[rows["label"].isin(known)].reset_index(drop=True) for rows in (train, test))
+    )
 
 
-def _with_labels(rows: pd.DataFrame, known: set[Any]) -> pd.DataFrame:
-    if "labels" not in rows:
-        return rows[rows["label"].isin(known)]
-    kept = [[label for label in labels if label in known] for labels in rows["labels"]]
-    return rows.assign(labels=kept)
+def seeded(*names: object) -> Random:
+    """Return a generator that depends on these names alone."""
+    return Random(" ".join(str(name) for name in names))  # noqa: S311 - no secret is made of it
 
 
 def take(rows: pd.DataFrame, count: int, draw: int) -> pd.DataFrame:
