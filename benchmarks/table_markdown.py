@@ -85,7 +85,10 @@ def markdown(results: Sequence[Result]) -> str:
     header += [SETFIT] * with_setfit + ["textlora − better baseline", "time"]
     right = {"rows", "classes", "time"}
     lines = [_row(header), _row("---:" if name in right else "---" for name in header)]
-    lines += [_row(cells) for group in known for cells in _lines(group, known, with_setfit)]
+    for group in known:
+        if group is _first(group, known) and _draws(group, known) > 1:
+            lines.append(_row(_mean_line(group.table, known, with_setfit)))
+        lines += [_row(cells) for cells in _lines(group, known, with_setfit)]
     return "\n".join([*lines, "", summary(known)])
 
 
@@ -126,21 +129,57 @@ def _lines(group: Group, known: Sequence[Group], with_setfit: bool) -> list[list
     return lines
 
 
+def _mean_line(table: str, known: Sequence[Group], with_setfit: bool) -> list[str]:
+    """Return the cells of the mean over a table's draws, and how often it is not above."""
+    draws = [group for group in known if group.table == table]
+    results = [result for group in draws for result in group.ours]
+    metric = results[0].metric
+    means = [_mean([each.figures[name][metric] for each in results]) for name in (OURS, *BASELINES)]
+    setfit = [each.figures[SETFIT][metric] for group in draws for each in group.setfit]
+    differences = [group.difference.value for group in draws if group.difference]
+    below = sum(value < 0 for value in differences)
+    return [
+        f"{table}, mean of {len(draws)} draws",
+        f"{results[0].rows:,}",
+        str(results[0].classes),
+        METRICS[metric],
+        f"**{means[0]}**",
+        *means[1:],
+        *[_mean(setfit)] * with_setfit,
+        f"{100 * statistics.mean(differences):+.1f}, below on {below} of {len(differences)}"
+        if differences
+        else "–",
+        duration(statistics.mean(result.seconds for result in results)),
+    ]
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{100 * statistics.mean(values):.1f}" if values else "–"
+
+
 def _values(results: Sequence[Result], name: str, metric: str, *, timed: bool = False) -> str:
     """Return the mean, and in brackets the seeds' own values where they differ."""
-    values = [result.figures[name].get(metric) for result in results if name in result.figures]
-    shown = [f"{100 * value:.1f}" for value in values if value is not None]
-    if not shown:
+    found = [result.figures.get(name, {}).get(metric) for result in results]
+    values = [value for value in found if value is not None]
+    if not values:
         return "–"
-    mean = statistics.mean(value for value in values if value is not None)
+    shown = [f"{100 * value:.1f}" for value in values]
     each = f" ({', '.join(shown)})" if len(set(shown)) > 1 else ""
     time = duration(statistics.mean(result.seconds for result in results))
-    return f"{100 * mean:.1f}{each}{f', {time}' if timed else ''}"
+    return f"{_mean(values)}{each}{f', {time}' if timed else ''}"
 
 
 def _name(group: Group, known: Sequence[Group]) -> str:
-    several = sum(other.table == group.table for other in known) > 1
+    several = _draws(group, known) > 1
     return f"{group.table}, draw {group.draw}" if several else group.table
+
+
+def _first(group: Group, known: Sequence[Group]) -> Group:
+    return next(other for other in known if other.table == group.table)
+
+
+def _draws(group: Group, known: Sequence[Group]) -> int:
+    return sum(other.table == group.table for other in known)
 
 
 def _row(cells: Iterable[str]) -> str:

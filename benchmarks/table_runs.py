@@ -127,7 +127,8 @@ def train_setfit(
     script = Path(__file__).with_name("table_setfit.py")
     command = [str(python), str(script), *files, str(package_folder()), "--seed", str(seed)]
     log = work / "runs" / f"{name}-{seed}-setfit.log"
-    figures = json.loads(_called(command, log).splitlines()[-1])
+    printed = _called(command, log)
+    figures = json.loads(next(line for line in printed.splitlines() if line.startswith("{")))
     seconds = figures.pop("seconds")
     return _result(table, split, draw, seed, SETFIT, {SETFIT: figures}, seconds, {})
 
@@ -148,14 +149,15 @@ def run_figures(run: Path) -> dict[str, dict[str, float]]:
 
 
 def _called(command: list[str], log: Path) -> str:
-    """Run a command and return what it printed; what went to stderr is in the log, too."""
+    """Run a command and return what it printed, which is in the log while it runs."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    log.write_text(done.stdout + done.stderr, encoding="utf-8")
+    with log.open("w", encoding="utf-8") as file:
+        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
+    printed = log.read_text(encoding="utf-8")
     if done.returncode:
-        last = "\n".join((done.stdout + done.stderr).splitlines()[-8:])
+        last = "\n".join(printed.splitlines()[-8:])
         raise CommandError(f"{' '.join(command)}: exit code {done.returncode}\n{last}")
-    return done.stdout
+    return printed
 
 
 def _result(
