@@ -104,7 +104,9 @@ TABLES = {
             few_rows=True,
         ),
         Table("imdb-uneven", "IMDb, good among bad, 1:20", found.reviews_uneven, "macro_f1"),
-        Table("review-sentences", "one sentence per IMDb review", found.review_sentences),
+        Table(
+            "review-sentences", "one sentence per IMDb review", found.review_sentences, fixed=True
+        ),
         Table("fragments", "four words: question, post or review?", found.fragments),
         Table("demo", "the demo's short reviews", found.demo, fixed=True),
         Table("long-topics", "long documents, several topics", long.long_topics, "macro_f1"),

@@ -139,7 +139,7 @@ def review_sentences(sources: Sources, draw: int) -> Split:
         rows = sources.reviews(part)
         last = rows["text"].map(lambda text: next(reversed(sentences(text)), None))
         parts.append(rows.assign(text=last).dropna())
-    return clean_split(parts[0], take(parts[1], 2_000, draw))
+    return clean_split(parts[0], take(parts[1], 2_000, draw=1))
 
 
 def fragments(sources: Sources, draw: int) -> Split:
