@@ -127,8 +127,9 @@ def train_setfit(
     script = Path(__file__).with_name("table_setfit.py")
     command = [str(python), str(script), *files, str(package_folder()), "--seed", str(seed)]
     log = work / "runs" / f"{name}-{seed}-setfit.log"
-    printed = _called(command, log)
-    figures = json.loads(next(line for line in printed.splitlines() if line.startswith("{")))
+    # The Trainer prints dictionaries of its own, which are no JSON.
+    printed = _called(command, log).splitlines()
+    figures = json.loads(next(line for line in reversed(printed) if line.startswith('{"')))
     seconds = figures.pop("seconds")
     return _result(table, split, draw, seed, SETFIT, {SETFIT: figures}, seconds, {})
 

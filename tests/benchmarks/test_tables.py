@@ -7,11 +7,22 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import tables
+from table_data import TABLES
 from table_differences import BASELINES
 from table_markdown import duration, markdown
-from table_runs import OURS, SETFIT, Result, read_results, run_figures
+from table_rows import Split
+from table_runs import (
+    OURS,
+    SETFIT,
+    CommandError,
+    Result,
+    read_results,
+    run_figures,
+    train_setfit,
+)
 
 FROZEN, TFIDF = BASELINES
 
@@ -128,6 +139,32 @@ def test_figures_are_those_of_the_test_rows(tmp_path: Path) -> None:
         FROZEN: {"accuracy": 0.2, "macro_f1": 0.5},
         TFIDF: {"accuracy": 0.4, "macro_f1": 0.5},
     }
+
+
+def setfit_python(folder: Path, script: str) -> Path:
+    """Return a program in the place of a Python that has SetFit."""
+    python = folder / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    python.chmod(0o755)
+    return python
+
+
+ROWS = pd.DataFrame({"text": ["a", "b", "c", "d"], "label": [0, 1, 0, 1]})
+ANSWER = '{"accuracy": 0.5, "macro_f1": 0.4, "seconds": 3.0}'
+
+
+def test_setfits_figures_are_found_among_what_it_prints(tmp_path: Path) -> None:
+    noise = """echo "{'train_loss': '0.1'}"; echo ' 95%|' >&2"""
+    python = setfit_python(tmp_path, f"{noise}\necho '{ANSWER}'\n{noise}")
+    found = train_setfit(TABLES["imdb-20"], Split(ROWS, ROWS), 1, 42, tmp_path / "work", python)
+    assert found.figures == {SETFIT: {"accuracy": 0.5, "macro_f1": 0.4}}
+    assert (found.key, found.seconds) == (("imdb-20", 1, 42, SETFIT), 3.0)
+
+
+def test_a_command_that_fails_is_told_of_with_its_last_lines(tmp_path: Path) -> None:
+    python = setfit_python(tmp_path, "echo no memory >&2; exit 3")
+    with pytest.raises(CommandError, match=r"(?s)exit code 3.*no memory"):
+        train_setfit(TABLES["imdb-20"], Split(ROWS, ROWS), 1, 42, tmp_path / "work", python)
 
 
 def options(**changes: object) -> Namespace:
