@@ -227,8 +227,8 @@ class TrainingConfig(Section):
         Field(
             "auto",
             description="Weight of each class in the loss: balanced (rare classes count for more, "
-            "as in scikit-learn), or {class: weight}, where a class not named counts 1; multi-label: "
-            "the weight of a label's presence; null: all count alike; auto: by the table.",
+            "as in scikit-learn), or {class: weight}, where one not named counts 1; multi-label: "
+            "the weight of a label's presence; null: all alike; auto: by the table.",
         )
     )
 
