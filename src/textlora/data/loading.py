@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from textlora.config import DataConfig
 from textlora.data.hub import TEST_SPLITS, TRAIN_SPLITS, VALIDATION_SPLITS
@@ -16,6 +17,9 @@ from textlora.data.splitting import Indices, random_subset, rows_of_share, strat
 from textlora.data.tables import RejectedRow, TextTable
 from textlora.errors import DataError
 
+Weights = npt.NDArray[np.float64]
+"""How much each row counts, `[rows]`."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -24,10 +28,12 @@ class Part:
     Args:
         table: texts, labels and lines.
         targets: class ids `[rows]`, or multi-label indicators `[rows, classes]`.
+        weights: how much each row counts in the loss, positive `[rows]`; None: all the same.
     """
 
     table: TextTable
     targets: Targets
+    weights: Weights | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -35,7 +41,13 @@ class Part:
 
     def select(self, indices: Indices) -> Part:
         """Return the rows at `indices`, in that order."""
-        return Part(self.table.select(indices.tolist()), self.targets[indices])
+        weights = None if self.weights is None else self.weights[indices]
+        return Part(self.table.select(indices.tolist()), self.targets[indices], weights)
+
+    @property
+    def relative_weights(self) -> Weights | None:
+        """The weights, scaled to 1 on average, so that they leave the size of the loss alone."""
+        return None if self.weights is None else self.weights / self.weights.mean()
 
 
 @dataclass(frozen=True)
@@ -92,7 +104,13 @@ def load_parts(data: DataConfig) -> Parts:
 
 
 def parts_from_tables(
-    train: TextTable, validation: TextTable | None, test: TextTable | None, data: DataConfig
+    train: TextTable,
+    validation: TextTable | None,
+    test: TextTable | None,
+    data: DataConfig,
+    *,
+    labels: LabelSet | None = None,
+    weights: Weights | None = None,
 ) -> Parts:
     """Label tables, split off what is missing, and draw subsets.
 
@@ -101,6 +119,8 @@ def parts_from_tables(
         validation: labelled rows; None: `data.validation_size` of the training rows.
         test: labelled rows; None: `data.test_size` of the training rows.
         data: sizes (0: no such part), seed, subsets and label names are used.
+        labels: the classes, where they are known; None: those of the training rows.
+        weights: how much each training row counts, positive; None: all the same.
 
     Returns:
         The parts.
@@ -108,17 +128,17 @@ def parts_from_tables(
     Raises:
         DataError: the labels cannot be used, or a class is too small for a split.
     """
-    labels = LabelSet.from_table(train, data.label_names)
+    labels = labels or LabelSet.from_table(train, data.label_names)
     tables = [table for table in (train, validation, test) if table is not None]
     rejected = [row for table in tables for row in table.rejected]
-    rest = Part(train, labels.encode(train))
+    rest = Part(train, labels.encode(train), weights)
     validation_part = _labelled(validation, labels)
     test_part = _labelled(test, labels)
     if test_part is None and data.test_size:
-        count = rows_of_share(data.test_size, len(train))
+        count = _rows_to_hold_out(data.test_size, len(train), rest)
         rest, test_part = _split_off(rest, count, data.seed, labels)
     if validation_part is None and data.validation_size:
-        count = rows_of_share(data.validation_size, len(train))
+        count = _rows_to_hold_out(data.validation_size, len(train), rest)
         rest, validation_part = _split_off(rest, count, data.seed, labels)
     return Parts(
         _train_subset(rest, data),
@@ -173,6 +193,14 @@ def _read(place: Place, data: DataConfig, labelled: bool = True) -> TextTable:
 
 def _labelled(table: TextTable | None, labels: LabelSet) -> Part | None:
     return None if table is None else Part(table, labels.encode(table))
+
+
+def _rows_to_hold_out(size: float, total: int, part: Part) -> int:
+    count = rows_of_share(size, total)
+    # A share says how much is wanted, not that a small table with many classes is refused.
+    if size < 1 and part.targets.ndim == 1:
+        return max(count, len(np.unique(part.targets)))
+    return count
 
 
 def _split_off(part: Part, count: int, seed: int, labels: LabelSet) -> tuple[Part, Part]:
