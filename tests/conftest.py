@@ -19,6 +19,7 @@ from support.tiny import Reviews, make_reviews, save_model
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
+    from textlora import TextClassifier
     from textlora.config import RunConfig
     from textlora.training.results import TrainedRun
 
@@ -96,6 +97,22 @@ def make_config(tiny: Callable[[str], Path], reviews: Reviews) -> Callable[..., 
             section, _, name = key.partition(".")
             values.setdefault(section, {})[name] = value
         return load_recipe(None).config(**values)
+
+    return _make
+
+
+@pytest.fixture(scope="session")
+def make_classifier(tiny: Callable[[str], Path]) -> Callable[..., TextClassifier]:
+    """Return a function that makes a quick `TextClassifier`, not fitted; options change it."""
+    from textlora import TextClassifier
+
+    def _make(**options: Any) -> TextClassifier:
+        settings = {"compute.precision": "fp32", **options.pop("settings", {})}
+        defaults: dict[str, Any] = {
+            **{"model": str(tiny("distilbert")), "num_train_epochs": 3, "learning_rate": 1e-2},
+            **{"per_device_train_batch_size": 8, "random_state": 1, "settings": settings},
+        }
+        return TextClassifier(**{**defaults, **options})
 
     return _make
 

@@ -37,6 +37,7 @@ from textlora.training.class_weights import class_weights
 from textlora.training.concluding import conclude
 from textlora.training.prefix import prefix_cache
 from textlora.training.progress import ProgressCallback, record_of
+from textlora.training.reporting import write_report
 from textlora.training.results import TrainedRun, write_results
 from textlora.training.settling import settle
 from textlora.training.start import (
@@ -59,6 +60,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     parts: Parts | None = None,
+    report: bool = True,
 ) -> TrainedRun:
     """Train a classifier and write the run folder.
 
@@ -69,6 +71,7 @@ def train(
         resume: go on from the newest sound checkpoint in the folder.
         overwrite: replace a run that is in the folder.
         parts: data that is already in memory, in place of `config.data`'s sources.
+        report: write plots and report, too; else `write_report` can do it later.
 
     Raises:
         TextloraError: anything the user can mend; nothing is left that looks finished.
@@ -113,7 +116,9 @@ def train(
             inspection=inspection,
             seconds=seconds,
         )
-        write_results(run, parts, sequences, classifier.untrained)
+        write_results(run, parts, classifier.untrained)
+        if report:
+            write_report(run, parts, sequences)
     return run
 
 
@@ -197,12 +202,16 @@ def fit(
             metrics=validation_metrics(predictor.spec.label_names, predictor.spec.head.multi_label),
             args=arguments,
             train_dataset=LabelledSequences(
-                inputs["train"], parts.train.targets, sequences["train"].text_offsets
+                inputs["train"],
+                parts.train.targets,
+                sequences["train"].text_offsets,
+                parts.train.relative_weights,
             ),
             eval_dataset=LabelledSequences(
                 inputs["validation"],
                 parts.validation.targets,
                 sequences["validation"].text_offsets,
+                parts.validation.relative_weights,
             ),
             callbacks=callbacks,
             class_weights=class_weights(

@@ -14,7 +14,6 @@ from peft import PeftModel
 from textlora.config import SettledConfig
 from textlora.data.loading import Parts
 from textlora.data.tables import write_rejected
-from textlora.data.tokenizing import TokenizedTexts
 from textlora.environment import describe_environment
 from textlora.errors import storage_errors
 from textlora.evaluation.records import BeforeAfter, EpochRecord
@@ -24,7 +23,7 @@ from textlora.model.adapters import ParameterCount, UntrainedAdapter, export_ada
 from textlora.model.card import Circumstances, model_card
 from textlora.run import RunFolder, write_json, write_text
 from textlora.training.concluding import Conclusion, PartResult
-from textlora.training.reporting import shown, write_report
+from textlora.training.reporting import shown
 
 
 @dataclass(frozen=True)
@@ -68,24 +67,18 @@ class TrainedRun:
         return name, self.results[name]
 
 
-def write_results(
-    run: TrainedRun,
-    parts: Parts,
-    sequences: Mapping[str, TokenizedTexts],
-    untrained: UntrainedAdapter,
-) -> None:
-    """Write every file of the run folder but its state and its settings.
+def write_results(run: TrainedRun, parts: Parts, untrained: UntrainedAdapter) -> None:
+    """Write every file of the run folder but its state, its settings and its report.
 
     Raises:
         StorageError: the folder cannot be written.
     """
     folder = run.folder
-    environment = describe_environment()
     write_json(folder.metrics, _metrics(run))
     lines = [json.dumps(record.to_dict()) + "\n" for record in run.history]
     write_text(folder.history, "".join(lines))
     write_json(folder.before_after, [item.to_dict() for item in run.before_after])
-    write_json(folder.environment, environment)
+    write_json(folder.environment, describe_environment())
     write_text(folder.predictions, predictions_csv(run.results, run.predictor))
     if parts.rejected:
         write_rejected(parts.rejected, folder.rejected)
@@ -97,7 +90,6 @@ def write_results(
     ):
         if record is not None:
             write_json(path, record.to_dict())
-    write_report(run, parts, sequences, environment)
 
 
 def write_adapter(run: TrainedRun, untrained: UntrainedAdapter) -> None:

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainingArguments
 from transformers.trainer_utils import rotate_checkpoints
 
+from textlora.data.loading import Weights
 from textlora.errors import RunError
 from textlora.evaluation.metrics import classification_metrics
 from textlora.inference.windows import Offsets, WindowPooling, score_texts
@@ -27,6 +28,8 @@ from textlora.training.checkpoints import seal
 
 Targets = np.ndarray[Any, Any]
 Metrics = Callable[[Targets, np.ndarray[Any, Any]], dict[str, float]]
+
+_NOT_FOR_THE_MODEL = frozenset({"labels", "weights"})
 
 
 @dataclass(frozen=True)
@@ -39,18 +42,21 @@ class LabelledSequences(Dataset[dict[str, Any]]):
         sequences: each as the `Forward` takes it, mostly token ids; those of a text together.
         targets: [texts] class numbers, or [texts, classes] of 0/1.
         text_offsets: the first sequence of each text, and the end, `[texts + 1]`.
+        weights: [texts], how much each counts in the loss, 1 on average; None: all the same.
     """
 
     sequences: TokenSequences
     targets: Targets
     text_offsets: Offsets
+    weights: Weights | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
 
     def __getitem__(self, row: int) -> dict[str, Any]:
         text = np.searchsorted(self.text_offsets, row, side="right") - 1
-        return {"input_ids": self.sequences[row], "labels": self.targets[text]}
+        found = {"input_ids": self.sequences[row], "labels": self.targets[text]}
+        return found if self.weights is None else {**found, "weights": self.weights[text]}
 
 
 def validation_metrics(label_names: Sequence[str], multi_label: bool) -> Metrics:
@@ -129,9 +135,10 @@ class ClassifierTrainer(Trainer):
     ) -> Any:
         """Return the batch's mean loss."""
         targets = inputs["labels"]
-        batch = {name: value for name, value in inputs.items() if name != "labels"}
+        row_weights = inputs.get("weights")
+        batch = {name: value for name, value in inputs.items() if name not in _NOT_FOR_THE_MODEL}
         logits = self.forward.logits(model, batch)
-        loss = classification_loss(logits, targets, self.head.loss, self.class_weights)
+        loss = classification_loss(logits, targets, self.head.loss, self.class_weights, row_weights)
         value = float(loss.detach())
         if not self.args.fp16:  # its gradient scaler skips a step that overflows, and goes on
             self._require_finite(value)
@@ -161,7 +168,10 @@ class ClassifierTrainer(Trainer):
             )
         logits = torch.from_numpy(scored)
         targets = torch.from_numpy(rows.targets)
-        loss = float(classification_loss(logits, targets, self.head.loss, self.class_weights))
+        weights = None if rows.weights is None else torch.from_numpy(rows.weights)
+        loss = float(
+            classification_loss(logits, targets, self.head.loss, self.class_weights, weights)
+        )
         self._require_finite(loss)
         values = {
             "loss": loss,
@@ -194,7 +204,8 @@ class ClassifierTrainer(Trainer):
 
     def _collate(self, rows: list[dict[str, Any]]) -> dict[str, Tensor]:
         batch = self.forward.collate([row["input_ids"] for row in rows])
-        batch["labels"] = torch.from_numpy(np.stack([row["labels"] for row in rows]))
+        for name in _NOT_FOR_THE_MODEL & rows[0].keys():
+            batch[name] = torch.from_numpy(np.stack([row[name] for row in rows]))
         return batch
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
