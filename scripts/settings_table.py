@@ -22,7 +22,8 @@ INTRODUCTION = """\
 Every setting of a run. Three ways to give one, the later wins:
 
 1. a recipe: `--recipe NAME`, or a YAML file with the sections below: `--recipe my.yaml`
-2. a flag of its own, such as `--model`, `--valid` or `--seed`
+2. a flag of its own, such as `--model`, `--epochs`, `--learning-rate`, `--batch-size`,
+   `--max-length` or `--seed`
 3. `--set section.key=value`, as often as needed; the value is read as YAML
 
 ```sh
@@ -30,8 +31,8 @@ textlora train reviews.csv --recipe my.yaml --set lora.r=16 --set "lora.target_m
 ```
 
 `textlora recipes show NAME` prints a recipe with every setting. A run saves its own as
-`config.yaml`, which `--recipe` takes again. An unknown key or a wrong value stops the
-program; the message names the nearest valid key.
+`config.yaml`, which `--recipe` takes again. An unknown key, an unknown option or a wrong value
+stops the program; the message names the nearest valid key.
 """
 
 TYPE_NAMES = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from support.tiny import Reviews, write_table
 
@@ -77,6 +78,60 @@ def test_train_prints_where_everything_is(
     assert set(figures["parts"]) == {"validation", "test"}
 
 
+def test_flags_are_the_settings_of_the_training(
+    cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path
+) -> None:
+    flags = ["--epochs", "1", "--max-length", "32", "--learning-rate", "0.01", "--batch-size", "4"]
+    done = cli("train", reviews.train, *common[:4], *flags)
+    assert done.code == 0, done.err
+    saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert saved["data"]["max_length"] == 32
+    training = saved["training"]
+    assert training["num_train_epochs"] == 1
+    assert training["learning_rate"] == 0.01
+    assert training["per_device_train_batch_size"] == 4
+
+
+def test_rare_and_unknown_classes_are_set_aside_and_said(
+    cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path
+) -> None:
+    train, test = tmp_path / "train.csv", tmp_path / "test.csv"
+    train.write_text(reviews.train.read_text() + "so so,7\n")
+    test.write_text(reviews.test.read_text() + "never seen,9\nso so,7\n")
+    files = (train, "--valid", reviews.validation, "--test", test)
+    assert "--min-rows-per-class 3" in cli("train", *files, *common).err
+    rare = ("--min-rows-per-class", "2")
+    assert "the label 9" in cli("train", *files, *common, *rare).err
+    done = cli("train", *files, *common, *rare, "--on-unknown-classes", "skip")
+    assert done.code == 0, done.err
+    assert "1 class with fewer than 2 rows left out: 7 (1)" in done.out
+    assert "3 rows set aside in rejected.csv" in done.out
+    rejected = (tmp_path / "run" / "rejected.csv").read_text()
+    assert "never seen" in rejected
+    assert "the class 9 is not in the training rows" in rejected
+    refused = cli("evaluate", tmp_path / "run", test)
+    assert refused.code == 2
+    assert "--on-unknown-classes skip" in refused.err
+    judged = cli("evaluate", tmp_path / "run", test, "--on-unknown-classes", "skip")
+    assert judged.code == 0, judged.err
+    assert "2 rows left out" in judged.out
+
+
+def test_rare_classes_become_one_class_for_evaluate_too(
+    cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path
+) -> None:
+    train, test = tmp_path / "train.csv", tmp_path / "test.csv"
+    train.write_text(reviews.train.read_text() + "so so,7\nneither nor,8\nhm,8\n")
+    test.write_text("it was good,1\nso so,7\nhm,8\n".join(["text,label\n", ""]))
+    options = ("--min-rows-per-class", "3", "--rare-classes", "other")
+    done = cli("train", train, "--valid", reviews.validation, "--test", test, *common, *options)
+    assert done.code == 0, done.err
+    assert "2 classes with fewer than 3 rows merged into 'other' (3 rows)" in done.out
+    figures = json.loads(cli("evaluate", tmp_path / "run", test, "--json").out)
+    assert figures["rows"] == 3
+    assert "other" in json.dumps(figures)
+
+
 def test_fast_prefix(cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path) -> None:
     arguments = ["train", reviews.train, "--valid", reviews.validation, *common, "--fast-prefix"]
     refused = cli(*arguments)
@@ -124,7 +179,12 @@ def test_rows_of_one_s_own_replace_the_recipe_s_sources(
         (["train", "a.csv", "--set", "training.seed=x"], "training.seed = 'x' is not valid"),
         (["train", "a.csv", "--recipe", "distilbert"], "Did you mean distilbert-lora-"),
         (["train", "a.csv", "--on-bad-rows", "ignore"], "data.on_bad_rows = 'ignore'"),
-        (["train", "a.csv", "--resume", "x"], "--resume takes the run folder alone"),
+        (
+            ["train", "a.csv", "--resume", "x"],
+            "--resume takes the run folder alone; leave out DATA",
+        ),
+        (["train", "--resume", "x", "--delimiter", ";"], "alone; leave out --delimiter."),
+        (["train", "--resume", "x", "--epochs", "3", "--seed", "1"], "out --epochs, --seed."),
         (["train", "--resume", "x", "--fast-prefix"], "--resume takes the run folder alone"),
         (["train", "--resume", "x", "--drop-leaks"], "--resume takes the run folder alone"),
         (["train", "--resume", "nowhere"], "no run to resume"),
@@ -133,7 +193,16 @@ def test_rows_of_one_s_own_replace_the_recipe_s_sources(
         (["predict", "nowhere", "text", "--file", "a.csv"], "both given"),
         (["recipes", "show", "none"], "There is no recipe 'none'"),
         (["nonsense"], "No such command"),
-        (["train", "--nonsense"], "No such option"),
+        (["train", "--nonsense"], "There is no option --nonsense."),
+        (["train", "--nonsense"], "--set section.key=value"),
+        (["train", "a.csv", "--lora-r", "16"], "Any setting can be given: --set lora.r=16"),
+        (["train", "a.csv", "--weight-decay=0.1"], "--set training.weight_decay=0.1"),
+        (["train", "a.csv", "--lr", "1e-3"], "Did you mean --learning-rate?"),
+        (["train", "a.csv", "--epoch", "3"], "Did you mean --epochs?"),
+        (["inspect", "a.csv", "--batch-size", "8"], "--set training.per_device_train_batch_size=8"),
+        (["recipes", "check", "--r", "4"], "--set lora.r=4"),
+        (["train", "a.csv", "--epochs", "-1"], "training.num_train_epochs = -1.0 is not valid"),
+        (["score", "--nonsense"], "No such option"),
     ],
 )
 def test_a_mistake_ends_with_one_message_and_code_2(
@@ -199,6 +268,16 @@ def test_predict_from_arguments_file_and_stdin(
     assert cli("predict", run, "--file", tmp_path / "t.csv").code == 2
     told = cli("predict", run, "--file", tmp_path / "t.csv", "--delimiter", ";").out
     assert told.endswith("good, film\n")
+
+
+@pytest.mark.parametrize(("text", "why"), [("", "missing"), ("  ", "blank")])
+def test_predict_refuses_a_text_with_nothing_in_it(
+    cli: Cli, finished: Any, text: str, why: str
+) -> None:
+    done = cli("predict", finished.folder.path, "a good film", text)
+    assert (done.code, done.out) == (2, "")
+    assert f"text 2 of 2: the text is {why}." in done.err
+    assert "Traceback" not in done.err
 
 
 def test_precision_is_a_choice_and_a_wrong_one_is_named(cli: Cli, finished: Any) -> None:

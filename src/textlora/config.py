@@ -91,6 +91,19 @@ class DataConfig(Section):
     on_bad_rows: Literal["error", "skip"] = Field(
         "error", description="Stop at a bad row, or set it aside in rejected.csv."
     )
+    min_rows_per_class: int | None = Field(
+        None, ge=2, description="Classes with fewer training rows are left out or merged."
+    )
+    rare_classes: Literal["drop", "other"] = Field(
+        "drop",
+        description="What becomes of them: drop sets their rows aside in rejected.csv, other "
+        "makes them one class, 'other'.",
+    )
+    on_unknown_classes: Literal["error", "skip"] = Field(
+        "error",
+        description="Stop at validation or test rows of a class that the training rows lack, or "
+        "set them aside in rejected.csv.",
+    )
     max_length: int | None = Field(
         None, ge=4, description="Tokens a text may have; unset: what the model takes, at most 512."
     )
@@ -127,6 +140,12 @@ class DataConfig(Section):
         description="Texts shown before and after training; unset: five validation rows.",
     )
     seed: int = Field(42, ge=0, description="Seed of the split and of the subset.")
+
+    @model_validator(mode="after")
+    def _rare_needs_a_number(self) -> DataConfig:
+        if self.rare_classes == "other" and self.min_rows_per_class is None:
+            raise ValueError("rare_classes=other needs min_rows_per_class (--min-rows-per-class)")
+        return self
 
 
 class ModelConfig(Section):

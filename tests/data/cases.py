@@ -17,6 +17,7 @@ from textlora.data import (
     tokenize,
     write_rejected,
 )
+from textlora.data.rows import readable_texts
 from textlora.errors import TextloraError
 
 GOOD = "text,label\ngood film,1\nbad film,0\nnice,1\nawful,0\n"
@@ -76,6 +77,17 @@ def _unknown_label(folder: Path) -> object:
     return load_parts(
         DataConfig(train=str(folder / "train.csv"), validation=str(folder / "valid.csv"))
     )
+
+
+def _unknown_labels(folder: Path, **settings: object) -> object:
+    (folder / "train.csv").write_text("text,label\na,pos\nb,neg\nc,pos\nd,neg\n")
+    (folder / "valid.csv").write_text("text,label\na,good\nb,negative\nc,good\n")
+    files = {"train": str(folder / "train.csv"), "validation": str(folder / "valid.csv")}
+    return load_parts(DataConfig.model_validate({**files, **settings}))
+
+
+def _only_unknown_labels(folder: Path) -> object:
+    return _unknown_labels(folder, on_unknown_classes="skip")
 
 
 def _numbers_and_names(folder: Path) -> object:
@@ -170,6 +182,8 @@ def _no_text_column(folder: Path) -> object:
 
 _ONE_DOCUMENT = json.dumps([{"text": "a", "label": 1}], indent=1)
 _MANY = "".join(f"text {i},{i}\n" for i in range(20))
+_TOPICS = ("acq", "earn", "grain", "ship", "trade")
+_JOINED = "".join(f"news {a} {b},{a}|{b}\n" for a in _TOPICS for b in _TOPICS if a < b)
 _ROWS = "good film,1\nbad film,0\n"
 
 CASES = [
@@ -189,6 +203,7 @@ CASES = [
     Case("Duplicate column names", _file("reviews.csv", "text,label,text\na,1,b\n")),
     Case("Missing text", _file("reviews.csv", "text,label\ngood film,1\n,0\n")),
     Case("Blank text", _file("reviews.csv", "text,label\ngood film,1\n   ,0\n")),
+    Case("A text to be answered with nothing in it", lambda _: readable_texts(["good film", " "])),
     Case(
         "Nothing left after HTML stripping",
         _file("reviews.csv", "text,label\ngood film,1\n<br />,0\n", strip_html=True),
@@ -218,8 +233,18 @@ CASES = [
     Case("Nothing but bad rows", _file("r.csv", "text,label\n,1\n,0\n", on_bad_rows="skip")),
     Case("One class only", _file("reviews.csv", "text,label\ngood film,1\nnice,1\n")),
     Case("A class with one row", _file("r.csv", f"text,label\n{_ROWS}nice,1\n")),
+    Case(
+        "Several classes with one row", _file("r.csv", f"text,label\n{_ROWS}so,2\nnice,1\nhm,3\n")
+    ),
+    Case(
+        "A class with two rows",
+        _file("r.csv", "text,label\n" + _ROWS * 9 + "so,2\nhm,2\n", test_size=0.5),
+    ),
     Case("All labels different", _file("r.csv", "text,label\n" + _MANY)),
+    Case("Several labels in a cell", _file("r.csv", "text,label\n" + _JOINED)),
     Case("Label not in the training set", _unknown_label),
+    Case("Several labels not in the training set", _unknown_labels),
+    Case("No row of a known class", _only_unknown_labels),
     Case("Names where the training labels are numbers", _numbers_and_names),
     Case(
         "A number without a name",

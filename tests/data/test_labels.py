@@ -82,9 +82,9 @@ def test_integers_of_a_text_file_match_classes_read_as_strings() -> None:
     ("train", "new", "told"),
     [
         (["pos", "neg"] * 2, ["pos", "Pos"], "line 3, column 'label': the label 'Pos'"),
-        ([0, 1] * 2, ["pos", "neg"], "line 2, column 'label': the label 'pos'"),
+        ([0, 1] * 2, ["pos", 0], "line 2, column 'label': the label 'pos'"),
         ([0, 1] * 2, ["0", "1", "x"], "line 4, column 'label': the label 'x'"),
-        ([0, 1] * 2, ["0", "1"], "line 2, column 'label': the label '0'"),
+        ([0, 1] * 2, ["0", "0"], r"line 2, column 'label': the label '0' \(2 rows\)"),
         ([("a",), ("b",)] * 2, [("a", "c")], "line 2, column 'label': the label 'c'"),
         (["a", "b"] * 2, [("a", "b")], r"line 2, column 'label': the label \('a', 'b'\)"),
     ],
@@ -95,6 +95,25 @@ def test_unknown_label_is_named_with_its_line(
     labels = LabelSet.from_table(table(train))
     with pytest.raises(DataError, match=rf"train\.csv, {told} is not one of the training labels"):
         labels.encode(table(new))
+
+
+def test_all_unknown_labels_are_named_at_once_with_rows_and_lines() -> None:
+    labels = LabelSet.from_table(table(["pos", "neg"] * 2))
+    with pytest.raises(DataError) as caught:
+        labels.encode(table(["pos", "good", "bad", "neg", "good"]))
+    assert "2 labels are not among the training labels ('neg', 'pos')" in caught.value.problem
+    assert "'good' (2 rows, from line 3), 'bad' (line 4)." in caught.value.problem
+    with pytest.raises(DataError, match=r"30 labels .*'u19' \(line 21\) and 10 more\."):
+        labels.encode(table([f"u{number}" for number in range(30)]))
+
+
+def test_all_classes_with_one_row_are_named_at_once() -> None:
+    with pytest.raises(DataError) as caught:
+        LabelSet.from_table(table(["a", "b", "a", "c", "d", "d"]))
+    assert "2 classes have one row only: 'b' (line 3), 'c' (line 5)." in caught.value.problem
+    assert "--min-rows-per-class 3" in caught.value.remedy
+    with pytest.raises(DataError, match=r"32 classes .*'u19' \(line 23\) and 12 more\."):
+        LabelSet.from_table(table(["a", "a", *(f"u{number}" for number in range(32))]))
 
 
 def test_names_of_numbers_do_not_get_in_the_way_of_labels_with_names() -> None:

@@ -84,6 +84,30 @@ def test_texts_are_prepared_as_in_training(predictor: Predictor) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("texts", "problem"),
+    [
+        (["good", ""], "text 2 of 2: the text is missing."),
+        ([" \n"], "text 1 of 1: the text is blank."),
+    ],
+)
+def test_a_text_with_nothing_in_it_is_refused(
+    predictor: Predictor, texts: list[str], problem: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        predictor.predict(texts)
+    assert caught.value.problem == problem
+
+
+def test_a_text_of_html_alone_is_refused_where_html_goes(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    assert predictor.predict(["<br />"])
+    stripping = replace(predictor, spec=replace(predictor.spec, strip_html=True))
+    with pytest.raises(DataError, match=r"text 2 of 2: the text is blank without its HTML\."):
+        stripping.predict(["good", "<br />"])
+
+
 def test_evaluation_gives_the_figures_of_the_training(finished: Any, reviews: Reviews) -> None:
     metrics = evaluate_file(finished.folder.path, str(reviews.test)).metrics
     expected = finished.results["test"].metrics
@@ -104,6 +128,17 @@ def test_evaluation_uses_other_columns_and_skips_bad_rows(
     assert metrics.rows == 16
     with pytest.raises(ConfigError, match="on_bad_rows"):
         evaluate_file(finished.folder.path, str(table), on_bad_rows="ignore", **options)
+
+
+def test_evaluation_treats_a_text_of_html_alone_as_a_bad_row(finished: Any, tmp_path: Path) -> None:
+    run, table = tmp_path / "run", tmp_path / "t.csv"
+    shutil.copytree(finished.folder.path, run)
+    spec = run / "adapter" / "textlora.json"
+    spec.write_text(spec.read_text().replace('"strip_html": false', '"strip_html": true'))
+    table.write_text("text,label\ngood film,1\n<br />,0\nbad film,0\n")
+    with pytest.raises(DataError, match=r"line 3: the text is blank without its HTML"):
+        evaluate_file(run, str(table))
+    assert evaluate_file(run, str(table), on_bad_rows="skip").metrics.rows == 2
 
 
 def REVIEWS(reviews: Reviews) -> list[tuple[str, int]]:  # noqa: N802

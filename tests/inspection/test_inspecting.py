@@ -305,3 +305,11 @@ def test_it_is_quick() -> None:
 def test_every_kind_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "inspect.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == list(KINDS)
+
+
+def test_joined_labels_are_a_notice_where_training_takes_them(clean: Tables) -> None:
+    topics = [f"{a}|{b}" for a in "abcdef" for b in "abcdef" if a < b]
+    labels = {row: topics[row % len(topics)] for row in range(len(clean["train"]))}
+    found = found_in({"train": relabelled(clean["train"], labels)}).of_kind("joined_labels")
+    assert [one.severity for one in found] == ["warning"]
+    assert "--label-separator '|'" in found[0].remedy

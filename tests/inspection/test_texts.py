@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from textlora.data.cleaning import has_html
 from textlora.data.copies import plain_form
-from textlora.inspection.texts import has_html, is_empty, words_of
+from textlora.inspection.texts import is_empty, words_of
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,18 @@ def test_html_is_seen(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a < b and c > d", "AT&T; AT&T", "I <3 it", "1 <= 2", "x<y", "R&D; done", "&nothing;"]
+    "text",
+    [
+        "a < b and c > d",
+        "AT&T; AT&T",
+        "I <3 it",
+        "1 <= 2",
+        "x<y",
+        "R&D; done",
+        "&nothing;",
+        "<VRLN>",
+        "<whistles>",
+    ],
 )
 def test_what_only_looks_like_html_is_not(text: str) -> None:
     assert not has_html(text)

@@ -70,6 +70,19 @@ def test_top_k_and_functions(serve: Serve) -> None:
     assert by_label(tei) == pytest.approx(raw)
 
 
+@pytest.mark.parametrize("path", ["/predict", "/", "/classify", "/explain", "/untrained"])
+@pytest.mark.parametrize(("text", "why"), [("", "missing"), (" \t", "blank")])
+def test_a_text_with_nothing_in_it_is_refused_with_the_words_of_files(
+    serve: Serve, path: str, text: str, why: str
+) -> None:
+    refused = serve().post(path, json={"inputs": text})
+    assert refused.status_code == 422
+    assert refused.json() == {
+        "error": f"inputs: text 1 of 1: the text is {why}.",
+        "error_type": "validation",
+    }
+
+
 def test_the_answer_by_the_rule_stands_first(serve: Serve) -> None:
     client = serve("eager", "a0")
     for scores in client.post("/predict", json={"inputs": TEXTS}).json():

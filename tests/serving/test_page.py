@@ -266,7 +266,7 @@ def test_file_comes_back_with_answers(visit: Open, adapters: Path) -> None:
     scored = [row for row in body if not row[-1]]
     np.testing.assert_allclose([[float(c) for c in row[4:6]] for row in scored], right, atol=1e-5)
     assert [row[3] for row in scored] == [("bad", "good")[best] for best in right.argmax(axis=1)]
-    assert body[10][3:] == ["", "", "", "the text is empty"]
+    assert body[10][3:] == ["", "", "", "the text is missing"]
     assert body[12] == ["12", "", "", "", "", "", "1 cells where the header has 3"]
     assert "2 rows have no answer" in page.locator("#table").inner_text()
 

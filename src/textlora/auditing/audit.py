@@ -6,7 +6,7 @@ import csv
 import io
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def rows_to_audit(config: RunConfig) -> Parts:
     """Read the rows to be audited; nothing is split off."""
     data = config.data.model_copy(update={"validation_size": 0, "test_size": 0})
     parts = load_parts(data)
-    return Parts(parts.train, None, None, parts.labels, parts.rejected)
+    return replace(parts, validation=None, test=None)
 
 
 def adapter_answers(
@@ -209,8 +209,8 @@ def _write(done: Audit, parts: Parts, config: RunConfig, folder: AuditFolder) ->
     write_text(folder.out_of_fold, _out_of_fold_csv(done))
     write_text(folder.config, config.to_yaml())
     write_json(folder.summary, done.to_dict())
-    if parts.rejected:
-        write_rejected(parts.rejected, folder.rejected)
+    if parts.set_aside:
+        write_rejected(parts.set_aside, folder.rejected)
 
 
 def _out_of_fold_csv(done: Audit) -> str:

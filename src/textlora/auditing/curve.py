@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,12 +112,12 @@ def _parts(config: RunConfig) -> Parts:
             "There are no rows to measure on (data.validation_size is 0).",
             "Set data.validation_size to a share such as 0.2, or give rows with --valid.",
         )
-    return Parts(parts.train, parts.validation, None, parts.labels, parts.rejected)
+    return replace(parts, test=None)
 
 
 def _write(done: LearningCurve, parts: Parts, config: RunConfig, folder: CurveFolder) -> None:
     write_json(folder.curve, done.to_dict())
     write_text(folder.plot, learning_curve_svg(done))
     write_text(folder.config, config.to_yaml())
-    if parts.rejected:
-        write_rejected(parts.rejected, folder.rejected)
+    if parts.set_aside:
+        write_rejected(parts.set_aside, folder.rejected)

@@ -24,6 +24,7 @@ from textlora.cli import (
     serving,
     training,
 )
+from textlora.cli.command import SettingsCommand
 from textlora.errors import TextloraError
 
 app = typer.Typer(
@@ -51,7 +52,7 @@ VERBS = (
     training.demo,
 )
 for verb in VERBS:
-    app.command()(verb)
+    app.command(cls=SettingsCommand if "settings" in verb.__annotations__ else None)(verb)
 app.add_typer(recipes.app, name="recipes")
 
 

@@ -13,6 +13,7 @@ from textlora.cli.options import (
     Encoding,
     Json,
     LabelColumn,
+    OnUnknownClasses,
     Precision,
     SkipBadRows,
     Split,
@@ -36,6 +37,7 @@ def compare(
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     on_bad_rows: SkipBadRows = None,
+    on_unknown_classes: OnUnknownClasses = None,
     precision: Precision = None,
     as_json: Json = False,
 ) -> None:
@@ -48,6 +50,7 @@ def compare(
         "delimiter": delimiter,
         "encoding": encoding,
         "on_bad_rows": on_bad_rows,
+        "on_unknown_classes": on_unknown_classes,
     }
     if data is None and (precision or any(reading.values())):
         raise ConfigError("Options of reading need rows to read.", "Give them with --data FILE.")

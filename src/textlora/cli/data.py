@@ -15,6 +15,7 @@ from textlora.cli.options import (
     Json,
     LabelColumn,
     LabelSeparator,
+    MaxLength,
     Recipe,
     Settings,
     TextColumn,
@@ -41,9 +42,7 @@ def inspect(
     model: Annotated[
         str | None, quiet_option("--model", "Its tokens are counted, and its training estimated.")
     ] = None,
-    max_length: Annotated[
-        int | None, quiet_option("--max-length", "Tokens a text may have (data.max_length).")
-    ] = None,
+    max_length: MaxLength = None,
     split: Annotated[str | None, quiet_option("--split", "Split of a dataset to train on.")] = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,

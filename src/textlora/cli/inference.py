@@ -14,6 +14,7 @@ from textlora.cli.options import (
     Json,
     LabelColumn,
     MinConfidence,
+    OnUnknownClasses,
     Precision,
     Run,
     SkipBadRows,
@@ -34,6 +35,7 @@ def evaluate(
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     on_bad_rows: SkipBadRows = None,
+    on_unknown_classes: OnUnknownClasses = None,
     min_confidence: MinConfidence = None,
     precision: Precision = None,
     as_json: Json = False,
@@ -54,6 +56,7 @@ def evaluate(
         delimiter=delimiter,
         encoding=encoding,
         on_bad_rows=on_bad_rows,
+        on_unknown_classes=on_unknown_classes,
     )
     if as_json:
         typer.echo(json.dumps(evaluation.to_dict()))

@@ -56,6 +56,15 @@ SetAsideBadRows = Annotated[
 SkipBadRows = Annotated[
     str | None, quiet_option("--on-bad-rows", "'error' stops, 'skip' leaves them out.")
 ]
+OnUnknownClasses = Annotated[
+    str | None,
+    quiet_option(
+        "--on-unknown-classes", "'error' stops, 'skip' leaves out rows of classes not trained on."
+    ),
+]
+MaxLength = Annotated[
+    int | None, quiet_option("--max-length", "Tokens a text may have (data.max_length).")
+]
 Encoding = Annotated[str | None, quiet_option("--encoding", "Of the files; else UTF-8.")]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from textlora.cli.command import SettingsCommand
 from textlora.cli.options import Json, quiet_option
 
 app = typer.Typer(help="Named settings: list, show and check them.", no_args_is_help=True)
@@ -38,7 +39,7 @@ def recipes_show(name: Annotated[str, typer.Argument(help="Name, or YAML file.")
     typer.echo(recipe.config().to_yaml(), nl=False)
 
 
-@app.command("check")
+@app.command("check", cls=SettingsCommand)
 def recipes_check(
     name: Annotated[str | None, typer.Argument(help="Name, or YAML file; else all.")] = None,
     model: Annotated[str | None, quiet_option("--model", "Another encoder.")] = None,

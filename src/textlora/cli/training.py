@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from textlora.cli.command import refuse_beside
 from textlora.cli.options import (
     Delimiter,
     Encoding,
     Json,
     LabelColumn,
     LabelSeparator,
+    MaxLength,
     Model,
+    OnUnknownClasses,
     Recipe,
     SetAsideBadRows,
     Settings,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 
 def train(
+    context: typer.Context,
     data: Annotated[
         str | None,
         typer.Argument(help="Training rows: CSV, TSV, JSON Lines, Parquet, saved dataset, Hub id."),
@@ -53,6 +57,20 @@ def train(
             "--drop-leaks", help="Leave out training rows that validation or test have, too."
         ),
     ] = False,
+    min_rows_per_class: Annotated[
+        int | None, quiet_option("--min-rows-per-class", "Rows a class needs to be learnt.")
+    ] = None,
+    rare_classes: Annotated[
+        str | None,
+        quiet_option("--rare-classes", "Classes with fewer: 'drop', or merge into 'other'."),
+    ] = None,
+    on_unknown_classes: OnUnknownClasses = None,
+    max_length: MaxLength = None,
+    epochs: Annotated[float | None, quiet_option("--epochs", "Passes over the rows.")] = None,
+    learning_rate: Annotated[
+        float | None, quiet_option("--learning-rate", "Peak learning rate.")
+    ] = None,
+    batch_size: Annotated[int | None, quiet_option("--batch-size", "Rows in a step.")] = None,
     class_weight: Annotated[
         str | None,
         quiet_option("--class-weight", "'balanced': rare classes count for more in the loss."),
@@ -88,12 +106,7 @@ def train(
     from textlora.run import RunFolder, new_run_path
 
     if resume is not None:
-        given = [data, valid, test, recipe, model, class_weight, settings, seed, seeds, out]
-        flags = (overwrite, drop_leaks, fast_prefix, no_baselines, full_fine_tuning)
-        if any(value is not None for value in given) or any(flags):
-            raise ConfigError(
-                "--resume takes the run folder alone.", "Its settings are those of the run."
-            )
+        refuse_beside(context, "resume", ["as_json"], "Its settings are those of the run.")
         folder = RunFolder(resume)
         folder.require_resumable()
         config = load_recipe(str(folder.config)).config()
@@ -114,9 +127,19 @@ def train(
                 "label_separator": label_separator,
                 "on_bad_rows": on_bad_rows,
                 "drop_leaks": drop_leaks or None,
+                "min_rows_per_class": min_rows_per_class,
+                "rare_classes": rare_classes,
+                "on_unknown_classes": on_unknown_classes,
+                "max_length": max_length,
             },
             model={"name_or_path": model},
-            training={"seed": seed, "class_weight": class_weight},
+            training={
+                "num_train_epochs": epochs,
+                "learning_rate": learning_rate,
+                "per_device_train_batch_size": batch_size,
+                "class_weight": class_weight,
+                "seed": seed,
+            },
             compute={"prefix_cache": fast_prefix or None},
             evaluation={
                 "baselines": False if no_baselines else None,

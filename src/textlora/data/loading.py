@@ -11,6 +11,13 @@ from textlora.config import DataConfig
 from textlora.data.copies import copied_in, text_groups
 from textlora.data.hub import TEST_SPLITS, TRAIN_SPLITS, VALIDATION_SPLITS
 from textlora.data.labels import LabelSet, Targets
+from textlora.data.rare_classes import (
+    ClassRules,
+    reasons_in_words,
+    rows_of,
+    rules_for_rare,
+    settle_part,
+)
 from textlora.data.reading import read_table
 from textlora.data.rows import NoLabelsError
 from textlora.data.sources import Place, is_named, options_of, place_of, plan_sources
@@ -60,7 +67,9 @@ class Parts:
         validation: rows to choose the best checkpoint by; None if nobody wants any.
         test: rows for the final figures; None if there are none.
         labels: the classes.
-        rejected: rows set aside, from all sources.
+        rejected: rows that cannot be used, from all sources.
+        outside: rows set aside because of their class.
+        notes: what was done to classes, a sentence each without full stop.
         dropped: rows left out because a later split has their text, by the name of their split.
     """
 
@@ -69,7 +78,14 @@ class Parts:
     test: Part | None
     labels: LabelSet
     rejected: list[RejectedRow]
+    outside: list[RejectedRow] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def set_aside(self) -> list[RejectedRow]:
+        """All rows that are not used, for rejected.csv."""
+        return self.rejected + self.outside
 
 
 def load_parts(data: DataConfig) -> Parts:
@@ -131,15 +147,39 @@ def parts_from_tables(
     Raises:
         DataError: the labels cannot be used, or a class is too small for a split.
     """
-    labels = labels or LabelSet.from_table(train, data.label_names)
     tables = [table for table in (train, validation, test) if table is not None]
     rejected = [row for table in tables for row in table.rejected]
+    rules = rules_for_rare(train, data)
+    kept, outside = rules.apply(train)
+    if weights is not None:
+        weights = weights[np.isin(train.lines, kept.lines)]
+    train = kept
+    notes = [rules.note] if rules.note else []
+    labels = labels or LabelSet.from_table(
+        train,
+        data.label_names,
+        merged=rules.renamed,
+        keep_unused=data.min_rows_per_class is None,
+    )
+
+    def labelled(name: str, table: TextTable | None) -> Part | None:
+        if table is None:
+            return None
+        skip = data.on_unknown_classes == "skip"
+        table, gone = settle_part(table, rules, labels.values, skip_unknown=skip)
+        if gone:
+            outside.extend(gone)
+            notes.append(f"{name}: {rows_of(len(gone))} set aside: {reasons_in_words(gone)}")
+        return Part(table, labels.encode(table))
+
     parts = Parts(
         Part(train, labels.encode(train), weights),
-        _labelled(validation, labels),
-        _labelled(test, labels),
+        labelled("validation", validation),
+        labelled("test", test),
         labels,
         rejected,
+        outside,
+        notes,
     )
     if data.drop_leaks:
         parts = drop_leaks(parts)
@@ -240,7 +280,10 @@ def load_labelled(source: str, data: DataConfig, labels: LabelSet) -> Part:
         DataError: the source, a row or a label cannot be used.
     """
     place = place_of(source, data.test_split, (*TEST_SPLITS, *VALIDATION_SPLITS), data)
-    table = _read(place, data)
+    skip = data.on_unknown_classes == "skip"
+    rules = ClassRules(renamed=labels.merged)
+    table, gone = settle_part(_read(place, data), rules, labels.values, skip_unknown=skip)
+    table = replace(table, rejected=table.rejected + gone)
     return Part(table, labels.encode(table))
 
 
@@ -264,10 +307,6 @@ def load_texts(source: str, data: DataConfig) -> TextTable:
 
 def _read(place: Place, data: DataConfig, labelled: bool = True) -> TextTable:
     return read_table(place.source, options_of(data, place.split, labelled))
-
-
-def _labelled(table: TextTable | None, labels: LabelSet) -> Part | None:
-    return None if table is None else Part(table, labels.encode(table))
 
 
 def _rows_to_hold_out(size: float, total: int, part: Part) -> int:

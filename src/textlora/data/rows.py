@@ -144,12 +144,39 @@ def read_text_cell(value: object, without_html: bool = False) -> str:
     if not isinstance(value, str):
         raise BadCellError(f"the text is not a string but {_kind(value)} ({clip(value)})")
     _check_characters(value, "text")
-    text = strip_html(value) if without_html else str(value)
     if not value.strip():
         raise BadCellError(BLANK_TEXT)
+    text = strip_html(value) if without_html else str(value)
     if not text.strip():
         raise BadCellError(ONLY_HTML)
     return text
+
+
+def readable_texts(texts: Sequence[str], without_html: bool = False) -> list[str]:
+    """Return texts that are to be answered as they are read.
+
+    Raises:
+        DataError: one cannot be used; see `read_text_cell`.
+    """
+    read = []
+    for number, text in enumerate(texts, start=1):
+        try:
+            read.append(read_text_cell(text, without_html))
+        except BadCellError as bad:
+            place = f"text {number:,} of {len(texts):,}"
+            raise DataError(f"{bad}.", source=place, remedy="Leave it out.") from None
+    return read
+
+
+def rows_of_html(table: TextTable) -> list[RejectedRow]:
+    """Return the rows of which nothing is left without their HTML."""
+    found = []
+    for text, line in zip(table.texts, table.lines, strict=True):
+        try:
+            read_text_cell(text, without_html=True)
+        except BadCellError as bad:
+            found.append(RejectedRow(table.source, line, None, shown(text), str(bad)))
+    return found
 
 
 def read_label_cell(value: object, separator: str | None, untyped: bool) -> Label:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from textlora.data.class_checks import ROWS_FOR_SPLITS, named
 from textlora.errors import DataError
 
 Indices = npt.NDArray[np.int64]
@@ -133,19 +134,22 @@ def _refuse_small_classes(
     targets: npt.NDArray[Any], count: int, names: Sequence[str] | None, source: str
 ) -> None:
     classes, members = np.unique(targets, return_counts=True)
-    smallest = int(members.argmin())
-    if members[smallest] < 2:
-        one = int(classes[smallest])
-        name = names[one] if names is not None else str(one)
+    single = [int(one) for one in classes[members < 2]]
+    if single:
+        called = [repr(str(one) if names is None else names[one]) for one in single]
+        several = len(single) > 1
+        told = f"the classes {named(called)} have" if several else f"the class {called[0]} has"
         raise DataError(
-            f"the class '{name}' has one row left, too few to be in both parts of a split.",
+            f"{told} one row left, too few to be in both parts of a split.",
             source=source,
-            remedy="Give the class more rows, or give a validation file with --valid.",
+            remedy=f"Train without classes of so few rows: --min-rows-per-class {ROWS_FOR_SPLITS}; "
+            "or give files with --valid and --test.",
         )
     if min(count, len(targets) - count) < len(classes):
         raise DataError(
             f"a split into {len(targets) - count} and {count} rows is too small to hold each of "
             f"the {len(classes)} classes.",
             source=source,
-            remedy="Change data.validation_size or data.test_size, or give a file with --valid.",
+            remedy=f"Split off more, as with --set data.validation_size={len(classes)} "
+            f"--set data.test_size={len(classes)}, or give files with --valid and --test.",
         )

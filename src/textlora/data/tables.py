@@ -14,6 +14,9 @@ from textlora.run import write_text
 Label = str | int | tuple[str, ...]
 """A class name, a class number, or the names of all classes that apply (multi-label)."""
 
+OTHER = "other"
+"""What rare classes are called once they are merged."""
+
 OnBadRows = Literal["error", "skip"]
 
 _REJECTED_HEADER = ("source", "line", "column", "reason", "text")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from textlora.config import ComputeConfig, RunConfig, build_config
 from textlora.data.labels import LabelSet
 from textlora.data.loading import Part, load_labelled
+from textlora.data.rare_classes import reasons_in_words
+from textlora.data.rows import bad_row_error, rows_of_html
 from textlora.evaluation.coverage import DecisionFigures
 from textlora.evaluation.decisions import Decision
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
@@ -115,18 +118,41 @@ def answer_file(
         "strip_html": False,  # the predictor does it
         "test_split": None,
         "on_bad_rows": "error",  # figures over a part of the rows must be asked for
+        "on_unknown_classes": "error",
         **{name: value for name, value in overrides.items() if value is not None},
     }
     if source not in (trained_on.train, trained_on.validation, trained_on.test):
         values |= {"dataset_config": None, "dataset_revision": None}
     settings = build_config({"data": values}, origin="evaluate").data
-    labels = LabelSet(spec.label_names, spec.head.multi_label, spec.label_values)
+    labels = LabelSet(
+        spec.label_names, spec.head.multi_label, spec.label_values, spec.merged_labels
+    )
     part = load_labelled(source, settings, labels)
+    if spec.strip_html:
+        part = _without_rows_of_html(part, settings.on_bad_rows)
     if part.table.rejected and console is not None:
-        console.print(f"{len(part.table.rejected):,} bad rows left out", style="yellow")
+        why = reasons_in_words(part.table.rejected)
+        console.print(f"{len(part.table.rejected):,} rows left out: {why}", style="yellow")
     with progress_bar(console, "evaluating", len(part)) as progress:
         answers = predictor.predict_proba(part.table.texts, progress)
     return AnsweredRows(part, answers, predictor)
+
+
+def _without_rows_of_html(part: Part, on_bad_rows: str) -> Part:
+    """Leave rows out of which nothing is left to be read, or refuse them.
+
+    Raises:
+        DataError: there is one, and bad rows are errors.
+    """
+    bad = rows_of_html(part.table)
+    if not bad:
+        return part
+    if on_bad_rows == "error":
+        raise bad_row_error(bad[0])
+    lines = {row.line for row in bad}
+    kept = [row for row, line in enumerate(part.table.lines) if line not in lines]
+    chosen = part.select(np.array(kept, np.int64))
+    return replace(chosen, table=replace(chosen.table, rejected=part.table.rejected + bad))
 
 
 def _run_config(run: Path) -> RunConfig:

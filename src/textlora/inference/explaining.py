@@ -149,7 +149,7 @@ def _explain(
 ) -> Explanation:
     """Explain a text whose probabilities [classes] are `row`."""
     spec = predictor.spec
-    text = predictor.cleaned(text)
+    text = predictor.cleaned([text])[0]
     reading = _reading(predictor, text, target)
     name, token = baseline_token(predictor.tokenizer)
     scores = integrated_gradients(

@@ -12,7 +12,7 @@ from torch import nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from textlora.config import ComputeConfig
-from textlora.data.cleaning import strip_html
+from textlora.data.rows import readable_texts
 from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.errors import ModelError, RunError
 from textlora.evaluation.decisions import Decision
@@ -88,13 +88,21 @@ class Predictor:
         )
         return cls(model, tokenizer, spec, choice.forward)
 
-    def cleaned(self, text: str) -> str:
-        """Return a text as the model reads it: without HTML, if the run strips it."""
-        return strip_html(text) if self.spec.strip_html else text
+    def cleaned(self, texts: Sequence[str]) -> list[str]:
+        """Return texts as the model reads them: without HTML, if the run strips it.
+
+        Raises:
+            DataError: one has nothing in it.
+        """
+        return readable_texts(texts, self.spec.strip_html)
 
     def sequences(self, texts: Sequence[str]) -> TokenizedTexts:
-        """Return the token ids of texts, prepared as in training; a text may be many windows."""
-        cleaned = [self.cleaned(text) for text in texts]
+        """Return the token ids of texts, prepared as in training; a text may be many windows.
+
+        Raises:
+            DataError: a text has nothing in it.
+        """
+        cleaned = self.cleaned(texts)
         return tokenize(cleaned, self.tokenizer, cut=self.spec.cut, cache_dir=None)
 
     def logits(self, sequences: TokenizedTexts, progress: Progress | None = None) -> Logits:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from textlora.data.labels import MAX_CLASSES
+from textlora.data.class_checks import ROWS_FOR_SPLITS, is_wrong_column
+from textlora.data.separators import likely_separator
 from textlora.data.tables import Label
 from textlora.evaluation.wording import count, percent
 from textlora.inspection.content_findings import EXAMPLES, rows_of
 from textlora.inspection.copies import respelled
 from textlora.inspection.corpus import TRAIN, Corpus
 from textlora.inspection.facts import Facts
-from textlora.inspection.records import Finding
+from textlora.inspection.records import Finding, Severity
 from textlora.inspection.spelling import Spellings
 
 _UNEVEN, _VERY_UNEVEN = 3, 10
@@ -65,9 +66,14 @@ def _has(label: Label | None, members: dict[Label, int]) -> bool:
 
 
 def _training_classes(counts: Counter[Label], rows: int, corpus: Corpus) -> list[Finding]:
-    all_different = rows > _FEW_ROWS and max(counts.values(), default=0) == 1
-    if all_different or len(counts) > MAX_CLASSES:
-        return [
+    separator = likely_separator(counts)
+    joined = []
+    if separator is not None:
+        severity: Severity = "error" if 1 in counts.values() else "warning"
+        message, remedy = f"{separator.problem}.", separator.remedy
+        joined = [Finding("joined_labels", severity, separator.joined, message, remedy)]
+    if is_wrong_column(counts, rows):
+        return joined or [
             Finding(
                 "wrong_column",
                 "error",
@@ -89,10 +95,11 @@ def _training_classes(counts: Counter[Label], rows: int, corpus: Corpus) -> list
         ]
     small = [label for label, number in counts.items() if number < _FEW_ROWS]
     if not small:
-        return []
+        return joined
     single = [label for label in small if counts[label] == 1]
     least = min(counts[label] for label in small)
     return [
+        *joined,
         Finding(
             "small_class",
             "error" if single else "warning",
@@ -100,8 +107,9 @@ def _training_classes(counts: Counter[Label], rows: int, corpus: Corpus) -> list
             f"{_listed(small, counts, corpus)} {'has' if len(small) == 1 else 'have'} too few "
             f"rows in {corpus.names[0]} to be learnt"
             + (", and training refuses a class with one row." if least == 1 else "."),
-            "Label more of them, join them with another class, or remove them.",
-        )
+            "Label more of them, or train without them: --min-rows-per-class "
+            f"{_FEW_ROWS if not single else ROWS_FOR_SPLITS}; --rare-classes other makes them one.",
+        ),
     ]
 
 
@@ -146,7 +154,8 @@ def _other_classes(
                 "error",
                 len(rows),
                 f"{name} has classes that {TRAIN} lacks: {_listed(strange, counts, corpus)}.",
-                "Write labels as in the training rows, or remove these rows.",
+                "Write labels as in the training rows, or set these rows aside: "
+                "--on-unknown-classes skip.",
                 tuple(map(corpus.example, rows[:EXAMPLES])),
             )
         )

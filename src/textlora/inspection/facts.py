@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from textlora.data.cleaning import has_html
 from textlora.data.copies import plain_form
 from textlora.data.rows import NO_TEXT
 from textlora.data.tables import Label, RejectedRow
@@ -20,7 +21,7 @@ from textlora.inspection.copies import (
 )
 from textlora.inspection.corpus import Corpus
 from textlora.inspection.spelling import Spellings, corrections, find_spellings
-from textlora.inspection.texts import has_html, is_empty, words_of
+from textlora.inspection.texts import is_empty, words_of
 
 
 @dataclass(frozen=True)

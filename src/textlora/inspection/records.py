@@ -10,7 +10,7 @@ Severity = Literal["error", "warning", "note"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 KINDS = (
-    *("labels", "wrong_column", "one_class", "label_spelling", "unknown_class"),
+    *("labels", "wrong_column", "joined_labels", "one_class", "label_spelling", "unknown_class"),
     *("leakage", "near_leakage", "conflicts", "cut_off", "bad_rows", "empty"),
     *("duplicates", "near_duplicates", "small_class", "missing_class", "imbalance"),
     *("truncation", "html", "short"),

@@ -226,6 +226,11 @@ ADAPTER_CONFIG: Mapping[str, Rule] = {
 
 _NUMBERS = _list_of(_number(-1e12, 1e12), "numbers", MAX_CLASSES)
 
+_LABELS = _list_of(
+    Rule(lambda value: isinstance(value, str | int), "a text or number"),
+    "texts and whole numbers",
+    MAX_CLASSES,
+)
 CLASSIFIER: Mapping[str, Rule] = {
     "format": _whole(0, 1000),
     "backbone": _fields(
@@ -243,11 +248,8 @@ CLASSIFIER: Mapping[str, Rule] = {
         "a head: kind, pooling, loss, num_labels and multi_label",
     ),
     "label_names": _list_of(_TEXT, "texts", MAX_CLASSES),
-    "label_values": _list_of(
-        Rule(lambda value: isinstance(value, str | int), "a text or number"),
-        "texts and whole numbers",
-        MAX_CLASSES,
-    ),
+    "label_values": _LABELS,
+    "merged_labels": _LABELS,
     "max_length": _whole(1, MAX_LENGTH),
     "truncation_side": one_of("left", "right", "head+tail"),
     "strip_html": _FLAG,

@@ -38,6 +38,7 @@ class ClassifierSpec:
         window_stride: tokens that a window shares with the one before.
         window_pooling: how the probabilities of a text's windows become one.
         max_windows: windows that a text has at most.
+        merged_labels: labels of the training data that are now one class, "other".
     """
 
     backbone: Backbone
@@ -55,6 +56,7 @@ class ClassifierSpec:
     window_stride: int = 0
     window_pooling: Literal["mean", "max"] = "mean"
     max_windows: int = 1
+    merged_labels: tuple[str | int, ...] = ()
 
     @property
     def truncation(self) -> Truncation:
@@ -121,6 +123,7 @@ class ClassifierSpec:
             values["head"] = HeadSpec(**values["head"])
             for name in ("label_names", "label_values"):
                 values[name] = tuple(values[name])
+            values["merged_labels"] = tuple(values.get("merged_labels", ()))
             if "decision" in values:  # adapters of earlier versions have none
                 values["decision"] = Decision.from_dict(values["decision"])
             spec = cls(**values)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from textlora.data.cleaning import strip_html
 from textlora.data.cutting import Truncation
+from textlora.data.rows import readable_texts
 from textlora.data.tokenizing import Tokenization, TokenizedTexts
 from textlora.errors import ConfigError, ModelError, TextloraError
 from textlora.inference.predictor import Predictor, adapter_folder, load_tokenizer, trained_with
@@ -57,9 +57,11 @@ class ServedAdapter:
         Args:
             texts: the texts.
             side: the end at which a long text is to lose tokens; None: as in training.
+
+        Raises:
+            DataError: a text has nothing in it.
         """
-        if self.spec.strip_html:
-            texts = [strip_html(text) for text in texts]
+        texts = readable_texts(texts, self.spec.strip_html)
         cut = self.spec.cut
         if side is not None:
             cut = Truncation(self.spec.max_length, side, self.spec.head_share)

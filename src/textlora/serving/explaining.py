@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from textlora.errors import ConfigError, MissingExtraError, TextloraError
+from textlora.errors import ConfigError, DataError, MissingExtraError, TextloraError
 from textlora.evaluation.attributions import (
     Explanation,
     Span,
@@ -158,6 +158,8 @@ class Explainer:
             ) from None
         except ConfigError as error:  # no such class
             raise invalid(f"target: {error.problem} {error.remedy}") from None
+        except DataError as error:  # a text with nothing in it
+            raise invalid(f"inputs: {error.problem}") from None
         except TextloraError as error:
             raise RefusedError(409, "adapter", "This adapter cannot be explained.") from error
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from textlora.errors import DataError
 from textlora.inference.answers import Prediction, Probabilities, answer, probabilities_of
 from textlora.inference.scoring import Logits
 from textlora.inference.windows import pool_logits
@@ -129,6 +130,8 @@ class Service:
         try:
             async with asyncio.timeout(self.settings.limits.timeout):
                 return await self._score(adapter, texts, refuse_long, side)
+        except DataError as error:  # a text with nothing in it
+            raise invalid(f"inputs: {error.problem}") from None
         except TimeoutError:
             raise RefusedError(
                 504, "timeout", f"No answer in {self.settings.limits.timeout:g} s.", retry_after=1

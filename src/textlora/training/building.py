@@ -69,6 +69,7 @@ def build_classifier(config: SettledConfig, parts: Parts) -> Classifier:
         window_stride=_window_stride(config.data.window_stride, max_length),
         window_pooling=config.data.window_pooling,
         max_windows=config.data.max_windows,
+        merged_labels=parts.labels.merged,  # type: ignore[arg-type]
     )
     untrained = untrained_adapter(model, base, config.lora)
     if torch.cuda.is_available():

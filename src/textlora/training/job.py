@@ -139,8 +139,10 @@ def announce(
     """Say what is about to be trained, on what, and by which settings that followed the data."""
     rows = ", ".join(f"{len(part.table):,} {name}" for name, part in named_parts(parts).items())
     console.print(labelled("Data", f"{rows}; classes: {', '.join(parts.labels.names)}"))
-    if parts.rejected:
-        console.print(labelled("", f"{len(parts.rejected):,} bad rows set aside in rejected.csv"))
+    for note in parts.notes:
+        console.print(labelled("", note))
+    if parts.set_aside:
+        console.print(labelled("", f"{len(parts.set_aside):,} rows set aside in rejected.csv"))
     if parts.dropped:
         dropped = ", ".join(f"{number:,} {name}" for name, number in parts.dropped.items())
         console.print(labelled("", f"{dropped} rows dropped: a later split has their texts, too"))

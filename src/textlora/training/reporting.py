@@ -121,7 +121,7 @@ def part_summaries(parts: Parts, names: tuple[str, ...]) -> list[PartSummary]:
     """Return rows by part and class."""
     summaries = []
     # Parts split off the same source share its bad rows: they are told of once.
-    rejected = Counter(row.source for row in parts.rejected)
+    rejected = Counter(row.source for row in parts.set_aside)
     for name, part in (
         ("training", parts.train),
         ("validation", parts.validation),

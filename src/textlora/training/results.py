@@ -80,8 +80,8 @@ def write_results(run: TrainedRun, parts: Parts, untrained: UntrainedAdapter) ->
     write_json(folder.before_after, [item.to_dict() for item in run.before_after])
     write_json(folder.environment, describe_environment())
     write_text(folder.predictions, predictions_csv(run.results, run.predictor))
-    if parts.rejected:
-        write_rejected(parts.rejected, folder.rejected)
+    if parts.set_aside:
+        write_rejected(parts.set_aside, folder.rejected)
     write_adapter(run, untrained)
     write_json(folder.inspection, run.inspection.to_dict())
     for path, record in (

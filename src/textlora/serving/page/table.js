@@ -143,7 +143,7 @@ function plan(work, table, limits) {
     const cells = table.rows[place].length;
     let error = null;
     if (cells !== table.expected) error = `${cells} cells where the header has ${table.expected}`;
-    else if (!text.trim()) error = "the text is empty";
+    else if (!text.trim()) error = text ? "the text is blank" : "the text is missing";
     else if (length + MARGIN > limits.payload_limit) error = `the text is longer than the server takes (${count(limits.payload_limit)} bytes)`;
     if (error) {
       work.errors[place] = error;
