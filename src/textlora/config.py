@@ -237,6 +237,11 @@ class TrainingConfig(Section):
     early_stopping_patience: int | None = Field(
         None, ge=1, description="Stop after this many evaluations without improvement."
     )
+    second_try: bool = Field(
+        True,
+        description="Train once more, at a quarter of the learning rate, where training does not "
+        "beat the regression that it started from.",
+    )
     save_total_limit: int = Field(2, ge=1, description="Checkpoints kept, the best among them.")
     seed: int = Field(42, ge=0, description="Seed of weights, shuffling and dropout.")
     report_to: list[Literal["tensorboard", "wandb", "mlflow"]] = Field(

@@ -35,6 +35,12 @@ from textlora.training.building import (
 )
 from textlora.training.class_weights import class_weights
 from textlora.training.concluding import conclude
+from textlora.training.diagnosis import (
+    SECOND_TRY_FACTOR,
+    kept_its_start,
+    notices,
+    trivial_loss,
+)
 from textlora.training.prefix import prefix_cache
 from textlora.training.progress import ProgressCallback, record_of
 from textlora.training.reporting import write_report
@@ -47,6 +53,7 @@ from textlora.training.start import (
     trained_weights,
 )
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences, validation_metrics
+from textlora.training.verdict import judged_part
 
 # The search takes seconds for thousands of rows and minutes for millions.
 MOST_ROWS_FOR_NEAR = 50_000
@@ -99,13 +106,17 @@ def train(
         started = time.perf_counter()
         if config.model.head_init == "logistic_regression":
             start_at_regression(classifier.predictor, parts, sequences, settled.states)
-        history = fit(config, classifier, parts, sequences, folder, console)
+        config, history = fit_twice_if_need_be(
+            config, classifier, parts, sequences, folder, console
+        )
         # With what was before a resumption.
         seconds = max(time.perf_counter() - started, history[-1].seconds)
         conclusion = conclude(
             config, classifier.predictor, parts, sequences, seconds, settled.states, console
         )
         after = conclusion.predictor.predict([sample.text for sample in chosen])
+        lead = conclusion.results[judged_part(parts)].metrics
+        told = notices(history, lead, training_floor(config, parts), config.training)
         run = TrainedRun(
             folder=folder,
             config=config,
@@ -115,6 +126,7 @@ def train(
             before_after=samples.compare(chosen, before, after),
             inspection=inspection,
             seconds=seconds,
+            notices=told,
         )
         write_results(run, parts, classifier.untrained)
         if report:
@@ -173,6 +185,44 @@ def inspect(
     return inspection
 
 
+def training_floor(config: SettledConfig, parts: Parts) -> float:
+    """Return the training loss below which something was learnt."""
+    names = parts.labels.names
+    weights = class_weights(config.training.class_weight, parts.train.targets, names)
+    return trivial_loss(parts.train.targets, len(names), weights)
+
+
+def fit_twice_if_need_be(
+    config: SettledConfig,
+    classifier: Classifier,
+    parts: Parts,
+    sequences: dict[str, TokenizedTexts],
+    folder: RunFolder,
+    console: Console,
+) -> tuple[SettledConfig, list[EpochRecord]]:
+    """Train; where that did not get beyond its start, once more at a lower learning rate.
+
+    Returns:
+        The settings of the training that counts, and its evaluations.
+    """
+    model = classifier.predictor.model
+    start = trained_weights(model)
+    history = fit(config, classifier, parts, sequences, folder, console)
+    if not config.training.second_try or not kept_its_start(history):
+        return config, history
+    rate = config.training.learning_rate * SECOND_TRY_FACTOR
+    again = {"learning_rate": rate, "second_try": False}
+    training = config.training.model_copy(update=again)
+    config = config.model_copy(update={"training": training})
+    told = f"no epoch beat the start; once more at a learning rate of {rate:g}"
+    console.print(labelled("Again", told, "bold yellow"))
+    # In this order: a kill in between repeats the first try, and never mixes the two.
+    checkpoints.discard_all(folder.checkpoints)
+    write_text(folder.config, config.to_yaml())
+    put_weights(model, start)
+    return config, fit(config, classifier, parts, sequences, folder, console)
+
+
 def fit(
     config: SettledConfig,
     classifier: Classifier,
@@ -219,6 +269,7 @@ def fit(
             class_weights=class_weights(
                 config.training.class_weight, parts.train.targets, predictor.spec.label_names
             ),
+            prefer_later=starts_well,
             optimizer=optimizer_of(config.training),
         )
         trainer.remove_callback(PrinterCallback)
@@ -229,7 +280,7 @@ def fit(
         with progress.bar, writing, checkpoints.only_plain_values():
             trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     history = _history(trainer)
-    if history[0].best and history[0].step == 0:
+    if kept_its_start(history):
         put_weights(predictor.model, start)
     predictor.model.eval()
     return history

@@ -60,6 +60,7 @@ def write_report(run: TrainedRun, parts: Parts, sequences: Mapping[str, Tokenize
             decisions=figures,
         )
     recipe = run.config.recipe
+    no_test = [NO_TEST_PART] if name != "test" and run.conclusion.verdict is None else []
     data = ReportData(
         title=run.folder.path.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -92,7 +93,7 @@ def write_report(run: TrainedRun, parts: Parts, sequences: Mapping[str, Tokenize
         settings=run.config.to_yaml(),
         environment=read_json(run.folder.environment),
         leakage=run.conclusion.leakage,
-        notes=[NO_TEST_PART] if name != "test" and run.conclusion.verdict is None else [],
+        notes=[*run.notices, *no_test],
     )
     write_text(run.folder.report, render_report(data))
 

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from peft import PeftModel
@@ -39,6 +39,7 @@ class TrainedRun:
         before_after: sample texts before and after.
         inspection: what was found in the data.
         seconds: training time, evaluations included.
+        notices: what is wrong with the training, a sentence each.
     """
 
     folder: RunFolder
@@ -49,6 +50,7 @@ class TrainedRun:
     before_after: list[BeforeAfter]
     inspection: Inspection
     seconds: float
+    notices: list[str] = field(default_factory=list)
 
     @property
     def predictor(self) -> Predictor:
@@ -143,5 +145,6 @@ def _metrics(run: TrainedRun) -> dict[str, Any]:
             "trainable_parameters": run.parameters.trainable,
             "total_parameters": run.parameters.total,
             "best_epoch": next((record.epoch for record in run.history if record.best), None),
+            "notices": run.notices,
         },
     }

@@ -31,6 +31,8 @@ def print_run(run: TrainedRun, console: Console) -> None:
     if leakage is not None and leakage.matters:
         told = leakage_sentence(leakage, multi_label=lead.metrics.multi_label)
         console.print(told, style="bold yellow", highlight=False)
+    for notice in run.notices:
+        console.print(notice, style="bold yellow", highlight=False)
     verdict = run.conclusion.verdict
     if part != "test" and verdict is None:
         console.print(NO_TEST_PART)

@@ -26,6 +26,9 @@ from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import HeadSpec, classification_loss, probabilities
 from textlora.training.checkpoints import seal
 
+# Fewer validation rows than these tell checkpoints apart by chance.
+ENOUGH_TO_CHOOSE = 200
+
 Targets = np.ndarray[Any, Any]
 Metrics = Callable[[Targets, np.ndarray[Any, Any]], dict[str, float]]
 
@@ -83,6 +86,8 @@ class ClassifierTrainer(Trainer):
         eval_dataset: rows to validate on; None where nothing is chosen on the way.
         callbacks: as in `transformers.Trainer`.
         class_weights: as in `classification_loss`, in training and in validation alike.
+        prefer_later: the later of two checkpoints is the best where they cannot be told apart;
+            otherwise the earlier of two equal ones, as in `transformers.Trainer`.
         optimizer: class and arguments, in place of AdamW.
     """
 
@@ -103,6 +108,7 @@ class ClassifierTrainer(Trainer):
         eval_dataset: LabelledSequences | None,
         callbacks: list[TrainerCallback],
         class_weights: Tensor | None = None,
+        prefer_later: bool = False,
         optimizer: tuple[type[torch.optim.Optimizer], dict[str, Any]] | None = None,
     ) -> None:
         self.head = head
@@ -110,6 +116,7 @@ class ClassifierTrainer(Trainer):
         self.window_pooling = window_pooling
         self.metrics = metrics
         self.class_weights = class_weights
+        self.prefer_later = prefer_later
         # transformers would delete old checkpoints before the new one is sealed.
         self.checkpoint_limit, args.save_total_limit = args.save_total_limit, None
         self._started = time.perf_counter()
@@ -187,6 +194,17 @@ class ClassifierTrainer(Trainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
         return named
 
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        name = str(self.args.metric_for_best_model)
+        if not self.prefer_later or not self.args.greater_is_better:
+            return bool(super()._determine_best_metric(metrics=metrics, trial=trial))
+        known = [entry[name] for entry in self.state.log_history if name in entry]
+        if metrics[name] < max(known) - _noise(len(self.eval_dataset.targets)):
+            return False
+        self.state.best_metric = metrics[name]
+        self.state.best_global_step = self.state.global_step
+        return True
+
     def _require_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
             raise RunError(
@@ -225,3 +243,8 @@ class ClassifierTrainer(Trainer):
             save_total_limit=self.checkpoint_limit,
             best_model_checkpoint=self.state.best_model_checkpoint,
         )
+
+
+def _noise(rows: int) -> float:
+    """Return the standard error of an accuracy near one half; 0 for enough validation rows."""
+    return 0.0 if rows >= ENOUGH_TO_CHOOSE else 0.5 / math.sqrt(rows)
