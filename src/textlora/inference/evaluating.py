@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from textlora.config import ComputeConfig, RunConfig, build_config
-from textlora.data.labels import LabelSet
+from textlora.data.labels import LabelSet, Targets
 from textlora.data.loading import Part, load_labelled
 from textlora.evaluation.coverage import DecisionFigures
 from textlora.evaluation.decisions import Decision
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
 from textlora.inference.predictor import Predictor, Probabilities
-from textlora.inference.scoring import progress_bar
+from textlora.inference.scoring import Logits, progress_bar
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 
@@ -45,13 +46,18 @@ class AnsweredRows:
 
     Args:
         part: the rows.
-        probabilities: [rows, classes].
+        logits: raw, [rows, units].
         predictor: the run.
     """
 
     part: Part
-    probabilities: Probabilities
+    logits: Logits
     predictor: Predictor
+
+    @property
+    def probabilities(self) -> Probabilities:
+        """Of every class, [rows, classes]."""
+        return self.predictor.probabilities_of(self.logits)
 
 
 def evaluate_file(
@@ -85,16 +91,29 @@ def evaluate_file(
         min_confidence=min_confidence,
         **overrides,
     )
-    part, answers, spec = answered.part, answered.probabilities, answered.predictor.spec
-    metrics = classification_metrics(
-        part.targets,
-        answers,
+    targets, decision = answered.part.targets, answered.predictor.spec.decision
+    metrics = metrics_of(answered.predictor, targets, answered.logits)
+    decisions = DecisionFigures.of(targets, answered.probabilities, decision)
+    return Evaluation(metrics, decisions, decision)
+
+
+def metrics_of(predictor: Predictor, targets: Targets, logits: Logits) -> ClassificationMetrics:
+    """Return the figures of a classifier, by its temperature and its rule.
+
+    Args:
+        predictor: the classifier.
+        targets: the truth.
+        logits: its raw logits, [rows, units].
+    """
+    spec = predictor.spec
+    return classification_metrics(
+        targets,
+        predictor.probabilities_of(logits),
         spec.label_names,
         multi_label=spec.head.multi_label,
         decision=spec.decision,
+        logits=logits.astype(np.float64) / spec.temperature,
     )
-    decisions = DecisionFigures.of(part.targets, answers, spec.decision)
-    return Evaluation(metrics, decisions, spec.decision)
 
 
 def answer_file(
@@ -125,8 +144,8 @@ def answer_file(
     if part.table.rejected and console is not None:
         console.print(f"{len(part.table.rejected):,} bad rows left out", style="yellow")
     with progress_bar(console, "evaluating", len(part)) as progress:
-        answers = predictor.predict_proba(part.table.texts, progress)
-    return AnsweredRows(part, answers, predictor)
+        logits = predictor.logits(predictor.sequences(part.table.texts), progress)
+    return AnsweredRows(part, logits, predictor)
 
 
 def _run_config(run: Path) -> RunConfig:
