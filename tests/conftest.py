@@ -12,11 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
+from support.examples import USUAL
 from support.tiny import Reviews, make_reviews, save_model
 
 # Threads cost more than they give on tiny models, and much more on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The quick tests try the same examples every time: they cannot fail by chance. `make fuzz`
+# searches on, with new seeds. (No deadline: the first example pays for imports.)
+settings.register_profile(
+    "quick", max_examples=USUAL, derandomize=True, deadline=None, database=None
+)
+settings.register_profile("fuzz", max_examples=10 * USUAL, deadline=None, print_blob=True)
+settings.load_profile("quick")
 
 if TYPE_CHECKING:
     from textlora import TextClassifier

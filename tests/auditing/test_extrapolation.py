@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from support.examples import examples
 from textlora.auditing.extrapolation import PowerLaw, extrapolate, fit_power_law
 from textlora.auditing.learning_curve import LearningCurve
 
@@ -21,7 +22,7 @@ def answers(law: PowerLaw, texts: int, repeats: int = 1, seed: int = 0) -> Any:
     return draw.random((repeats, len(SIZES), texts)) < law.accuracy(SIZES)[None, :, None]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(floor=st.floats(0, 0.2), scale=st.floats(0.02, 0.3), exponent=st.floats(0.2, 1.5))
 def test_an_exact_law_is_found_again(floor: float, scale: float, exponent: float) -> None:
     law = PowerLaw(1000, floor, scale, exponent)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from support.examples import examples
 from support.tiny import Reviews
 from textlora.baselines.frozen import FrozenEncoder
 from textlora.baselines.logistic import fit_logistic
@@ -131,7 +132,7 @@ def test_the_judged_rows_decide_nothing(parts: tuple[dict[str, LabelledTexts], i
     np.testing.assert_array_equal(results[0].judged, results[1].judged)
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(st.integers(0, 100))
 def test_the_penalty_is_the_best_on_validation(seed: int) -> None:
     draw = np.random.default_rng(seed)

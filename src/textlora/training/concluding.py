@@ -21,9 +21,10 @@ from textlora.evaluation.calibration import Calibration
 from textlora.evaluation.candidates import Answers
 from textlora.evaluation.console import labelled
 from textlora.evaluation.leakage import Leakage, measure_leakage
-from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
+from textlora.evaluation.metrics import ClassificationMetrics
 from textlora.evaluation.mistakes import Mistakes, find_mistakes
 from textlora.evaluation.verdict import Verdict
+from textlora.inference.evaluating import metrics_of
 from textlora.inference.explaining import explain_many, require_captum
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor, Probabilities
@@ -55,13 +56,7 @@ class PartResult:
         """Turn the raw logits of a part into answers and figures, by temperature and rule."""
         spec = predictor.spec
         values = predictor.probabilities_of(logits)
-        metrics = classification_metrics(
-            part.targets,
-            values,
-            spec.label_names,
-            multi_label=spec.head.multi_label,
-            decision=spec.decision,
-        )
+        metrics = metrics_of(predictor, part.targets, logits)
         return cls(part, values, spec.decision.labels(values, spec.head.multi_label), metrics)
 
 
