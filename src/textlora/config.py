@@ -237,6 +237,13 @@ class TrainingConfig(Section):
     early_stopping_patience: int | None = Field(
         None, ge=1, description="Stop after this many evaluations without improvement."
     )
+    contrastive_weight: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Share of the supervised contrastive loss beside the cross-entropy, for one "
+        "label per text and a linear head; unset: by the table; 0: none.",
+    )
     second_try: bool = Field(
         True,
         description="Train once more, at a quarter of the learning rate, where training does not "
@@ -247,13 +254,16 @@ class TrainingConfig(Section):
     report_to: list[Literal["tensorboard", "wandb", "mlflow"]] = Field(
         default_factory=list, description="Trackers to log to."
     )
-    class_weight: Literal["auto", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = (
-        Field(
-            "auto",
-            description="Weight of each class in the loss: balanced (rare classes count for more, "
-            "as in scikit-learn), or {class: weight}, where one not named counts 1; multi-label: "
-            "the weight of a label's presence; null: all alike; auto: by the table.",
-        )
+    class_weight: (
+        Literal["auto", "balanced", "sqrt_balanced"]
+        | dict[str, Annotated[float, Field(gt=0)]]
+        | None
+    ) = Field(
+        "auto",
+        description="Weight of each class in the loss: balanced (rare classes count for more, "
+        "as in scikit-learn), sqrt_balanced (the square roots of these), or {class: weight}, "
+        "where one not named counts 1; multi-label: "
+        "the weight of a label's presence; null: all alike; auto: by the table.",
     )
 
     @field_validator("mixed_precision", mode="before")
@@ -385,8 +395,11 @@ class SettledTraining(TrainingConfig):
     num_train_epochs: float = Field(gt=0)
     per_device_train_batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
+    contrastive_weight: float = Field(ge=0, lt=1)
     metric_for_best_model: Literal["accuracy", "f1", "loss", "mcc"]
-    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None
+    class_weight: (
+        Literal["balanced", "sqrt_balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None
+    )
 
 
 class SettledConfig(RunConfig):

@@ -8,6 +8,7 @@ from sklearn.preprocessing import StandardScaler
 
 from textlora.baselines.logistic import LogisticModel, fit_logistic, unscaled
 from textlora.baselines.protocol import LabelledTexts
+from textlora.evaluation.candidates import Metric
 from textlora.evaluation.scores import FloatArray
 from textlora.inference.frozen_states import FrozenStates
 
@@ -20,14 +21,16 @@ class FrozenEncoder:
     Args:
         states: encodes texts by the untouched encoder.
         classes: how many classes there are.
+        metric: by which the penalty is chosen.
     """
 
     name = "Frozen encoder + logistic regression"
     _model: LogisticModel
 
-    def __init__(self, states: FrozenStates, classes: int) -> None:
+    def __init__(self, states: FrozenStates, classes: int, metric: Metric = "accuracy") -> None:
         self.states = states
         self.classes = classes
+        self.metric = metric
         self._scaler: Any = StandardScaler()
 
     def fit(self, train: LabelledTexts, validation: LabelledTexts) -> None:
@@ -39,6 +42,7 @@ class FrozenEncoder:
             validation.targets,
             classes=self.classes,
             strengths=STRENGTHS,
+            metric=self.metric,
         )
 
     def predict_proba(self, rows: LabelledTexts) -> FloatArray:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from textlora.evaluation.decisions import BY_PROBABILITY, Decision
 from textlora.evaluation.metrics import Interval
-from textlora.evaluation.scores import IntArray
+from textlora.evaluation.scores import IntArray, mcc
 from textlora.evaluation.statistics import (
     RESAMPLES,
     McNemar,
@@ -22,6 +22,9 @@ from textlora.evaluation.statistics import (
     paired_bootstrap,
     right_rows,
 )
+
+Metric = Literal["accuracy", "f1", "mcc"]
+"""What classifiers are judged by; f1 is macro F1."""
 
 Probabilities = npt.NDArray[np.floating[Any]]
 
@@ -162,7 +165,22 @@ class Answers:
     @property
     def accuracy(self) -> float:
         """The share of rows that are right."""
+        return self.score("accuracy")
+
+    def score(self, metric: Metric) -> float:
+        """Return what the metric gives."""
+        if metric == "mcc":
+            return mcc(self.truth, self.predicted)
+        if metric == "f1":
+            return macro_f1_of_rows(self.truth, self.predicted, self.classes).value
         return accuracy_of_rows(self.truth, self.predicted).value
+
+
+def judging_metric(asked: str, multi_label: bool) -> Metric:
+    """Return what a run is judged by, given the metric of its best checkpoint."""
+    if asked == "f1" or asked == "mcc":
+        return asked  # type: ignore[return-value]
+    return "f1" if asked == "loss" and multi_label else "accuracy"
 
 
 def candidate(name: str, answers: Answers, how: Resampling = USUAL, **costs: Any) -> Candidate:

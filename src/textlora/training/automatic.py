@@ -17,15 +17,13 @@ from textlora.config import RunConfig, SettledConfig
 from textlora.data.labels import Targets
 
 UNEVEN = 3.0  # rows of the largest class over those of the smallest: judged by macro F1
-# Updates that a head and an adapter need, however few the rows are, and epochs that they stand,
-# however many.
-FEWEST_UPDATES = 400
-UPDATES_PER_CLASS = 8
-EPOCHS = (5.0, 30.0)
-MOST_TOKENS = 3_000_000  # through the encoder in all epochs: minutes on two cores
-SMALL_BATCH, LARGE_BATCH = 16, 32
-ROWS_FOR_LARGE_BATCH = 3_000
-LEARNING_RATE = 5e-4
+EPOCHS, MULTI_LABEL_EPOCHS = 6, 10
+FEWEST_UPDATES = 80  # however few the rows are
+BATCH, LARGE_BATCH, CONTRASTIVE_BATCH = 16, 32, 64
+FEW_CLASSES = 8
+FEW_ROWS = 2_000  # up to here rows are drawn to those of their class, too
+CONTRASTIVE_WEIGHT = 0.5
+LEARNING_RATE, HIGH_LEARNING_RATE = 5e-4, 1e-3
 
 
 @dataclass(frozen=True)
@@ -94,6 +92,7 @@ def is_complete(config: RunConfig) -> bool:
             training.num_train_epochs,
             training.learning_rate,
             training.per_device_train_batch_size,
+            training.contrastive_weight,
         )
         and "auto" not in (training.class_weight, training.metric_for_best_model)
         and "auto" not in (config.data.truncation_side, config.model.head_init)
@@ -102,19 +101,27 @@ def is_complete(config: RunConfig) -> bool:
 
 def with_automatic(config: RunConfig, facts: TableFacts) -> SettledConfig:
     """Return the settings with a value for each that is automatic; what was set stays."""
-    training = config.training
-    batch = training.per_device_train_batch_size or _batch(facts)
-    chosen: dict[str, Any] = {"per_device_train_batch_size": batch}
+    training, model = config.training, config.model
+    linear = model.head == "linear" and model.pooling == "mean"
+    chosen: dict[str, Any] = {}
+    alike = training.contrastive_weight
+    if alike is None:
+        few = linear and not facts.multi_label and facts.rows <= FEW_ROWS
+        alike = CONTRASTIVE_WEIGHT if few and model.loss != "bce" else 0.0
+        chosen["contrastive_weight"] = alike
+    batch = training.per_device_train_batch_size
+    if batch is None:
+        batch = chosen["per_device_train_batch_size"] = _batch(facts, alike > 0)
     if training.num_train_epochs is None:
-        chosen["num_train_epochs"] = _epochs(facts, batch * training.gradient_accumulation_steps)
+        updates = batch * training.gradient_accumulation_steps
+        chosen["num_train_epochs"] = _epochs(facts, updates)
     if training.learning_rate is None:
-        chosen["learning_rate"] = LEARNING_RATE
+        few = facts.classes <= FEW_CLASSES and not facts.multi_label
+        chosen["learning_rate"] = LEARNING_RATE if few else HIGH_LEARNING_RATE
     if training.class_weight == "auto":
-        chosen["class_weight"] = "balanced" if facts.uneven else None
+        chosen["class_weight"] = "sqrt_balanced" if facts.uneven else None
     if training.metric_for_best_model == "auto":
         chosen["metric_for_best_model"] = "f1" if facts.uneven else "accuracy"
-    model = config.model
-    linear = model.head == "linear" and model.pooling == "mean"
     if model.head_init == "auto":
         start = "logistic_regression" if linear else "random"
         model = model.model_copy(update={"head_init": start})
@@ -124,14 +131,12 @@ def with_automatic(config: RunConfig, facts: TableFacts) -> SettledConfig:
     return SettledConfig.of(settled)
 
 
-def _batch(facts: TableFacts) -> int:
-    return LARGE_BATCH if facts.rows >= ROWS_FOR_LARGE_BATCH else SMALL_BATCH
+def _batch(facts: TableFacts, contrastive: bool) -> int:
+    if facts.classes <= FEW_CLASSES and not facts.multi_label:
+        return BATCH
+    return CONTRASTIVE_BATCH if contrastive else LARGE_BATCH
 
 
-def _epochs(facts: TableFacts, batch: int) -> float:
-    """Return whole epochs: enough updates, within what the rows and the time allow."""
-    updates = FEWEST_UPDATES + UPDATES_PER_CLASS * facts.classes
-    wanted = updates * batch / facts.rows
-    affordable = max(1.0, MOST_TOKENS / facts.tokens)
-    least, most = EPOCHS
-    return float(math.ceil(min(max(wanted, least), most, max(affordable, least))))
+def _epochs(facts: TableFacts, rows_an_update: int) -> float:
+    epochs = MULTI_LABEL_EPOCHS if facts.multi_label else EPOCHS
+    return float(max(epochs, math.ceil(FEWEST_UPDATES * rows_an_update / facts.rows)))

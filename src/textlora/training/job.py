@@ -10,13 +10,15 @@ from pathlib import Path
 
 from peft import PeftModel
 from rich.console import Console
+from torch import nn
 from transformers import EarlyStoppingCallback, TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
-from textlora.config import RunConfig, SettledConfig
+from textlora.config import RunConfig, SettledConfig, SettledTraining
 from textlora.data.loading import Parts, load_parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError, TextloraError, storage_errors
+from textlora.evaluation.candidates import judging_metric
 from textlora.evaluation.console import labelled
 from textlora.evaluation.decisions import check_rule
 from textlora.evaluation.records import EpochRecord
@@ -50,6 +52,7 @@ from textlora.training.start import (
     StartCounts,
     put_weights,
     start_at_regression,
+    trained_head,
     trained_weights,
 )
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences, validation_metrics
@@ -105,7 +108,8 @@ def train(
         write_text(folder.config, config.to_yaml())
         started = time.perf_counter()
         if config.model.head_init == "logistic_regression":
-            start_at_regression(classifier.predictor, parts, sequences, settled.states)
+            metric = judging_metric(config.training.metric_for_best_model, parts.labels.multi_label)
+            start_at_regression(classifier.predictor, parts, sequences, settled.states, metric)
         config, history = fit_twice_if_need_be(
             config, classifier, parts, sequences, folder, console
         )
@@ -183,6 +187,15 @@ def inspect(
     for number, line in enumerate(lines):
         console.print(labelled("Notice" if number == 0 else "", line, "bold yellow"))
     return inspection
+
+
+def contrastive_part(
+    predictor: Predictor, training: SettledTraining
+) -> tuple[float, nn.Module] | None:
+    """Return the weight of the contrastive loss and the head that it looks into, if it is on."""
+    if not training.contrastive_weight:
+        return None
+    return training.contrastive_weight, trained_head(predictor.model)
 
 
 def training_floor(config: SettledConfig, parts: Parts) -> float:
@@ -269,6 +282,7 @@ def fit(
             class_weights=class_weights(
                 config.training.class_weight, parts.train.targets, predictor.spec.label_names
             ),
+            contrastive=contrastive_part(predictor, config.training),
             prefer_later=starts_well,
             optimizer=optimizer_of(config.training),
         )

@@ -75,10 +75,12 @@ def settle(config: RunConfig, parts: Parts, console: Console) -> Settled:
 
 def _told(config: SettledConfig, facts: TableFacts) -> tuple[str, ...]:
     training = config.training
-    weights = "balanced" if training.class_weight == "balanced" else "none"
+    weights = "as set" if isinstance(training.class_weight, dict) else training.class_weight
+    alike = training.contrastive_weight
     chosen = (
         f"{training.num_train_epochs:g} epochs, learning rate {training.learning_rate:g}, batches "
-        f"of {training.per_device_train_batch_size}, class weights {weights}, "
+        f"of {training.per_device_train_batch_size}, class weights {weights or 'none'}, "
+        f"{f'contrastive loss {alike:g}, ' if alike else ''}"
         f"judged by {training.metric_for_best_model}"
     )
     return chosen, f"by {facts.told}"

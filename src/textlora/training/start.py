@@ -23,6 +23,7 @@ from textlora.baselines.logistic import regression_layer
 from textlora.data.labels import Targets
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
+from textlora.evaluation.candidates import Metric
 from textlora.evaluation.scores import FloatArray
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
@@ -49,6 +50,7 @@ def start_at_regression(
     parts: Parts,
     sequences: Mapping[str, TokenizedTexts],
     states: FrozenStates,
+    metric: Metric,
 ) -> None:
     """Make the head, one linear layer on the mean state, the logistic regression of the baseline.
 
@@ -57,9 +59,10 @@ def start_at_regression(
         parts: the data.
         sequences: token ids, by part.
         states: the frozen encoder.
+        metric: by which the penalty is chosen.
     """
     rows = labelled_texts(replace(parts, test=None), sequences)
-    frozen = FrozenEncoder(states, parts.labels.num_labels)
+    frozen = FrozenEncoder(states, parts.labels.num_labels, metric)
     frozen.fit(rows["train"], rows["validation"])
     states.release()
     set_head(predictor.model, *units_of(*frozen.linear_layer(), predictor.spec.head))
@@ -81,7 +84,7 @@ def start_at_states(predictor: Predictor, states: FloatArray, targets: Targets) 
 @torch.no_grad()
 def set_head(model: nn.Module, weights: FloatArray, biases: FloatArray) -> None:
     """Put weights `[units, hidden]` and biases `[units]` into the head that is trained."""
-    layer = _trained_layer(model)
+    layer = trained_head(model)
     layer.weight.copy_(torch.from_numpy(weights))
     layer.bias.copy_(torch.from_numpy(biases))
 
@@ -101,7 +104,8 @@ def units_of(
     return np.concatenate([-weights, weights]) / 2, np.concatenate([-biases, biases]) / 2
 
 
-def _trained_layer(model: nn.Module) -> nn.Linear:
+def trained_head(model: nn.Module) -> nn.Linear:
+    """Return the linear layer that is the head of a `PooledClassifier` with an adapter."""
     # PEFT keeps the fresh head beside the copy that it trains.
     found = [
         module

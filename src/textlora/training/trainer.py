@@ -25,6 +25,7 @@ from textlora.model.adapters import save_adapter
 from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import HeadSpec, classification_loss, probabilities
 from textlora.training.checkpoints import seal
+from textlora.training.contrastive import ClassGroups, HeadInput, contrastive_loss
 
 # Fewer validation rows than these tell checkpoints apart by chance.
 ENOUGH_TO_CHOOSE = 200
@@ -86,6 +87,7 @@ class ClassifierTrainer(Trainer):
         eval_dataset: rows to validate on; None where nothing is chosen on the way.
         callbacks: as in `transformers.Trainer`.
         class_weights: as in `classification_loss`, in training and in validation alike.
+        contrastive: weight of the contrastive loss, and the model's head, whose input it is on.
         prefer_later: the later of two checkpoints is the best where they cannot be told apart;
             otherwise the earlier of two equal ones, as in `transformers.Trainer`.
         optimizer: class and arguments, in place of AdamW.
@@ -108,6 +110,7 @@ class ClassifierTrainer(Trainer):
         eval_dataset: LabelledSequences | None,
         callbacks: list[TrainerCallback],
         class_weights: Tensor | None = None,
+        contrastive: tuple[float, nn.Module] | None = None,
         prefer_later: bool = False,
         optimizer: tuple[type[torch.optim.Optimizer], dict[str, Any]] | None = None,
     ) -> None:
@@ -116,6 +119,8 @@ class ClassifierTrainer(Trainer):
         self.window_pooling = window_pooling
         self.metrics = metrics
         self.class_weights = class_weights
+        self.contrastive_weight = 0.0 if contrastive is None else contrastive[0]
+        self.head_input = None if contrastive is None else HeadInput(contrastive[1])
         self.prefer_later = prefer_later
         # transformers would delete old checkpoints before the new one is sealed.
         self.checkpoint_limit, args.save_total_limit = args.save_total_limit, None
@@ -146,6 +151,9 @@ class ClassifierTrainer(Trainer):
         batch = {name: value for name, value in inputs.items() if name not in _NOT_FOR_THE_MODEL}
         logits = self.forward.logits(model, batch)
         loss = classification_loss(logits, targets, self.head.loss, self.class_weights, row_weights)
+        if self.head_input is not None:
+            alike = contrastive_loss(self.head_input.take(), targets)
+            loss = (1 - self.contrastive_weight) * loss + self.contrastive_weight * alike
         value = float(loss.detach())
         if not self.args.fp16:  # its gradient scaler skips a step that overflows, and goes on
             self._require_finite(value)
@@ -193,6 +201,13 @@ class ClassifierTrainer(Trainer):
         self.log(named)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
         return named
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self.head_input is None:
+            return super()._get_train_sampler(train_dataset)
+        rows: LabelledSequences = self.train_dataset  # type: ignore[assignment]
+        windows = np.diff(rows.text_offsets)
+        return ClassGroups(np.repeat(rows.targets, windows), self.args.seed)
 
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         name = str(self.args.metric_for_best_model)

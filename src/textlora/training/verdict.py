@@ -16,7 +16,13 @@ from textlora.baselines.tfidf import TfidfLogisticRegression
 from textlora.config import EvaluationConfig, SettledConfig
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
-from textlora.evaluation.candidates import Answers, CandidateResult, Resampling, compare
+from textlora.evaluation.candidates import (
+    Answers,
+    CandidateResult,
+    Resampling,
+    compare,
+    judging_metric,
+)
 from textlora.evaluation.console import labelled
 from textlora.evaluation.decisions import choose_decision
 from textlora.evaluation.leakage import answers_of
@@ -112,10 +118,11 @@ def train_rivals(
     """Train what the adapter is set beside, and let it answer; arguments as above."""
     rows = labelled_texts(parts, sequences)
     classes, spec = parts.labels.num_labels, predictor.spec
+    metric = judging_metric(config.training.metric_for_best_model, parts.labels.multi_label)
     plain = (
         MajorityClass(classes),
-        TfidfLogisticRegression(classes),
-        FrozenEncoder(states, classes),
+        TfidfLogisticRegression(classes, metric),
+        FrozenEncoder(states, classes, metric),
     )
     baselines = tuple(_measured(each, rows, predictor, config, console) for each in plain)
     states.release()
