@@ -324,11 +324,11 @@ class EvaluationConfig(Section):
     calibrate: bool = Field(
         True, description="Fit a temperature, so that probabilities mean what they say."
     )
-    threshold: Literal["default", "accuracy", "f1", "mcc"] = Field(
-        "default",
+    threshold: Literal["auto", "default", "accuracy", "f1", "mcc"] = Field(
+        "auto",
         description="Metric by which to choose the probability from which the second of two "
         "classes is the answer; multi-label: of each label; default: the most probable class, "
-        "0.5 for labels. f1 is macro F1.",
+        "0.5 for labels; auto: f1 for multi-label data judged by f1, else default. f1 is macro F1.",
     )
     costs: dict[str, dict[str, Annotated[float, Field(ge=0)]]] | None = Field(
         None,
@@ -341,7 +341,7 @@ class EvaluationConfig(Section):
 
     @model_validator(mode="after")
     def _one_rule(self) -> EvaluationConfig:
-        if self.costs is not None and self.threshold != "default":
+        if self.costs is not None and self.threshold not in ("auto", "default"):
             raise ValueError("threshold and costs are two rules: give one of them")
         return self
 
@@ -402,12 +402,19 @@ class SettledTraining(TrainingConfig):
     )
 
 
+class SettledEvaluation(EvaluationConfig):
+    """The same, with a rule for thresholds."""
+
+    threshold: Literal["default", "accuracy", "f1", "mcc"]
+
+
 class SettledConfig(RunConfig):
     """All settings of a run, none of which is automatic any more: what a training takes."""
 
     data: SettledData
     model: SettledModel
     training: SettledTraining
+    evaluation: SettledEvaluation
 
     @classmethod
     def of(cls, config: RunConfig) -> SettledConfig:

@@ -95,7 +95,12 @@ def is_complete(config: RunConfig) -> bool:
             training.contrastive_weight,
         )
         and "auto" not in (training.class_weight, training.metric_for_best_model)
-        and "auto" not in (config.data.truncation_side, config.model.head_init)
+        and "auto"
+        not in (
+            config.data.truncation_side,
+            config.model.head_init,
+            config.evaluation.threshold,
+        )
     )
 
 
@@ -125,8 +130,14 @@ def with_automatic(config: RunConfig, facts: TableFacts) -> SettledConfig:
     if model.head_init == "auto":
         start = "logistic_regression" if linear else "random"
         model = model.model_copy(update={"head_init": start})
+    training = training.model_copy(update=chosen)
+    evaluation = config.evaluation
+    if evaluation.threshold == "auto":
+        by_label = facts.multi_label and training.metric_for_best_model == "f1"
+        rule = {"threshold": "f1" if by_label else "default"}
+        evaluation = evaluation.model_copy(update=rule)
     settled = config.model_copy(
-        update={"training": training.model_copy(update=chosen), "model": model}
+        update={"training": training, "model": model, "evaluation": evaluation}
     )
     return SettledConfig.of(settled)
 

@@ -13,7 +13,7 @@ from textlora.baselines.frozen import FrozenEncoder
 from textlora.baselines.majority import MajorityClass
 from textlora.baselines.protocol import Baseline, LabelledTexts, measure
 from textlora.baselines.tfidf import TfidfLogisticRegression
-from textlora.config import EvaluationConfig, SettledConfig
+from textlora.config import SettledConfig, SettledEvaluation
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.evaluation.candidates import (
@@ -144,7 +144,7 @@ def judged_part(parts: Parts) -> JudgedPart:
     return "validation" if parts.test is None else "test"
 
 
-def resampling(config: EvaluationConfig) -> Resampling:
+def resampling(config: SettledEvaluation) -> Resampling:
     """Return how the bootstrap is done."""
     return Resampling(resamples=config.bootstrap_resamples)
 
