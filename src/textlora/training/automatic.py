@@ -21,7 +21,7 @@ EPOCHS, MULTI_LABEL_EPOCHS = 6, 10
 FEWEST_UPDATES = 80  # however few the rows are
 BATCH, LARGE_BATCH, CONTRASTIVE_BATCH = 16, 32, 64
 FEW_CLASSES = 8
-FEW_ROWS = 2_000  # up to here rows are drawn to those of their class, too
+CONTRASTIVE_ROWS = 20_000  # up to here rows are drawn to those of their class, too
 CONTRASTIVE_WEIGHT = 0.5
 LEARNING_RATE, HIGH_LEARNING_RATE = 5e-4, 1e-3
 
@@ -111,7 +111,7 @@ def with_automatic(config: RunConfig, facts: TableFacts) -> SettledConfig:
     chosen: dict[str, Any] = {}
     alike = training.contrastive_weight
     if alike is None:
-        few = linear and not facts.multi_label and facts.rows <= FEW_ROWS
+        few = linear and not facts.multi_label and facts.rows <= CONTRASTIVE_ROWS
         alike = CONTRASTIVE_WEIGHT if few and model.loss != "bce" else 0.0
         chosen["contrastive_weight"] = alike
     batch = training.per_device_train_batch_size
