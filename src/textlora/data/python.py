@@ -33,6 +33,7 @@ class _Rows:
         """Find the columns of a DataFrame; anything else stays as it is."""
         texts, labels = _columns_of(texts, labels, data)
         labels = _without_a_second_dimension(labels)
+        _refuse_continuous(labels)
         return cls(_one_dimensional(texts), labels, indicators_of(labels))
 
     def aligned(self, names: Sequence[str]) -> _Rows:
@@ -156,7 +157,11 @@ def _columns_of(texts: Any, labels: Any, data: DataConfig) -> tuple[Any, Any]:
     """Return text and label column of a DataFrame; anything else as it is."""
     if not hasattr(texts, "columns"):
         if labels is None:
-            raise DataError("there are no labels.", source="texts", remedy="Give labels as y.")
+            raise DataError(
+                "there are no labels: fit requires y to be passed, but the target y is None.",
+                source="texts",
+                remedy="Give one label per text, or a DataFrame with a column of labels.",
+            )
         return texts, labels
     options = ReadOptions(
         text_column=data.text_column,
@@ -186,6 +191,24 @@ def _one_dimensional(texts: Any) -> Any:
             remedy="Give one string per text; in a Pipeline, put a step that makes texts first.",
         )
     return texts
+
+
+def _refuse_continuous(labels: Any) -> None:
+    """Refuse an array of numbers with a fraction, which are no classes.
+
+    Raises:
+        DataError: it is one.
+    """
+    if getattr(getattr(labels, "dtype", None), "kind", "") != "f":
+        return
+    numbers = np.asarray(labels).ravel()
+    wrong = numbers[np.isfinite(numbers) & (numbers != np.floor(numbers))]
+    if len(wrong):
+        raise DataError(
+            f"these are continuous numbers such as {wrong[0]:g}, not classes.",
+            source="labels",
+            remedy="Give integers or strings; for regression take another model.",
+        )
 
 
 def _as_array(values: Any) -> Any:
