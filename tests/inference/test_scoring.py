@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -12,10 +11,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 from torch import nn
 
-from textlora.inference.scoring import length_batches, progress_bar, score
+from textlora.inference.scoring import length_batches, score
 from textlora.model.forward import PlainForward
 
 settings.register_profile("textlora", deadline=None)
@@ -97,17 +95,3 @@ def test_the_mode_is_restored_after_an_error() -> None:
 
 def test_no_sequences_no_logits() -> None:
     assert score(Sums(), PlainForward(0), []).shape[0] == 0
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_the_bar_is_for_terminals(terminal: bool) -> None:
-    shown = io.StringIO()
-    with progress_bar(Console(file=shown, force_terminal=terminal), "counting", 3) as progress:
-        progress(3)
-    assert ("counting" in shown.getvalue()) is terminal
-    assert terminal or not shown.getvalue()
-
-
-def test_no_console_no_bar() -> None:
-    with progress_bar(None, "counting", 3) as progress:
-        progress(3)

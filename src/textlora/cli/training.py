@@ -51,12 +51,6 @@ def train(
     encoding: Encoding = None,
     label_separator: LabelSeparator = None,
     on_bad_rows: SetAsideBadRows = None,
-    drop_leaks: Annotated[
-        bool,
-        typer.Option(
-            "--drop-leaks", help="Leave out training rows that validation or test have, too."
-        ),
-    ] = False,
     min_rows_per_class: Annotated[
         int | None, quiet_option("--min-rows-per-class", "Rows a class needs to be learnt.")
     ] = None,
@@ -71,6 +65,12 @@ def train(
         float | None, quiet_option("--learning-rate", "Peak learning rate.")
     ] = None,
     batch_size: Annotated[int | None, quiet_option("--batch-size", "Rows in a step.")] = None,
+    drop_leaks: Annotated[
+        bool,
+        typer.Option(
+            "--drop-leaks", help="Leave out training rows that validation or test have, too."
+        ),
+    ] = False,
     class_weight: Annotated[
         str | None,
         quiet_option("--class-weight", "'balanced': rare classes count for more in the loss."),
@@ -126,11 +126,11 @@ def train(
                 "encoding": encoding,
                 "label_separator": label_separator,
                 "on_bad_rows": on_bad_rows,
-                "drop_leaks": drop_leaks or None,
                 "min_rows_per_class": min_rows_per_class,
                 "rare_classes": rare_classes,
                 "on_unknown_classes": on_unknown_classes,
                 "max_length": max_length,
+                "drop_leaks": drop_leaks or None,
             },
             model={"name_or_path": model},
             training={

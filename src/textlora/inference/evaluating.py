@@ -17,8 +17,9 @@ from textlora.data.rows import bad_row_error, rows_of_html
 from textlora.evaluation.coverage import DecisionFigures
 from textlora.evaluation.decisions import Decision
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
+from textlora.evaluation.progress import progress_bar
 from textlora.inference.predictor import Predictor, Probabilities
-from textlora.inference.scoring import Logits, progress_bar
+from textlora.inference.scoring import Logits
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
 from torch import nn
 
 from textlora.model.forward import Forward, TokenSequences
@@ -84,24 +82,3 @@ def score(
     finally:
         model.train(was_training)
     return results if results is not None else np.empty((0, 0), dtype=np.float32)
-
-
-@contextmanager
-def progress_bar(console: Console | None, doing: str, total: int) -> Iterator[Progress]:
-    """Show a bar with the time left while texts are scored.
-
-    Args:
-        console: where; silent for None, and where it is no terminal.
-        doing: what is being done.
-        total: how many texts there are.
-
-    Yields:
-        A function to call with the number of texts done.
-    """
-    from rich.progress import Progress as Bar
-
-    # In a log it would leave an empty line and nothing else.
-    shown = console is not None and (console.is_terminal or console.is_jupyter)
-    with Bar(console=console, transient=True, disable=not shown) as bar:
-        task = bar.add_task(doing, total=total)
-        yield lambda done: bar.update(task, advance=done)

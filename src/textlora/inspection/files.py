@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from textlora.data.sources import options_of
 from textlora.data.tables import Label, TextTable
 from textlora.data.tokenizing import tokenize
 from textlora.errors import ModelError, TextloraError
+from textlora.evaluation.progress import LongWork
 from textlora.inspection.copies import respelled
 from textlora.inspection.corpus import TEST, TRAIN, VALIDATION
 from textlora.inspection.facts import Facts
@@ -94,13 +94,13 @@ def inspect_files(
     """
     console = console or Console(quiet=True)
     left_out: list[str] = []
-    with _doing(console, "reading"):
+    with LongWork(console, "reading"):
         files = read_files(data, further)
-    with _doing(console, "comparing texts"):
+    with LongWork(console, "comparing texts"):
         facts = inspect_tables(files.tables, label_names=_label_names(data, files), near=near)
     lengths, limit = None, None
     try:
-        with _doing(console, "counting tokens"):
+        with LongWork(console, "counting tokens"):
             tokens = load_tokens()
             lengths = _lengths(files.tables, tokens, data, cache_dir)
             limit = tokens.longest_allowed
@@ -109,7 +109,7 @@ def inspect_files(
     estimate = None
     if measure is not None and lengths is not None:
         try:
-            with _doing(console, "measuring a few training steps"):
+            with LongWork(console, "measuring a few training steps"):
                 estimate = measure(_parts(files, facts, data))
         except TextloraError as error:
             left_out.append(f"Estimate: {error}")
@@ -165,12 +165,3 @@ def _label_names(data: DataConfig, files: Files) -> dict[Label, str]:
     names = data.label_names or files.tables[TRAIN].label_names or ()
     # A column of numbers with one odd label in it is read as texts.
     return {**dict(enumerate(names)), **{str(i): name for i, name in enumerate(names)}}
-
-
-@contextmanager
-def _doing(console: Console, what: str) -> Iterator[None]:
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(what):
-        yield

@@ -19,32 +19,44 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_of_rows(console: Console | None, total: int, done: int) -> Iterator[Progress]:
-    """Show a bar with rows, rows a second and the time left.
+    """Show rows, rows a second and the time left.
 
     Args:
-        console: where; silent for None, and where it is no terminal.
+        console: where; None for silence.
         total: rows in the file.
         done: rows that were there before.
 
     Yields:
         A function to call with the number of rows done.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        ProgressColumn,
+        TimeRemainingColumn,
+    )
     from rich.text import Text
+
+    from textlora.evaluation.progress import LongWork
 
     class RowsPerSecond(ProgressColumn):
         def render(self, task: Task) -> Text:
             return Text("" if task.speed is None else f"{task.speed:,.0f} rows/s")
 
-    shown = console is not None and (console.is_terminal or console.is_jupyter)
-    columns = ("scoring", BarColumn(), MofNCompleteColumn(), RowsPerSecond(), TimeRemainingColumn())
-    # A chunk is answered longest text first: the speed is only known over a while.
-    with Bar(
-        *columns, console=console, transient=True, disable=not shown, speed_estimate_period=120
-    ) as bar:
-        task = bar.add_task("scoring", total=total, completed=done)
-        yield lambda rows: bar.update(task, advance=rows)
+    with LongWork(
+        console,
+        "scoring",
+        unit="rows",
+        total=total,
+        done=done,
+        columns=(
+            *("{task.description}", BarColumn(), MofNCompleteColumn()),
+            *(RowsPerSecond(), TimeRemainingColumn()),
+        ),
+        # A chunk is answered longest text first: the speed is only known over a while.
+        bar_options={"speed_estimate_period": 120},
+    ) as work:
+        yield work.advance
 
 
 def print_summary(summary: Summary, error_column: str, console: Console) -> None:

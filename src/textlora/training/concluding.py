@@ -23,12 +23,13 @@ from textlora.evaluation.console import labelled
 from textlora.evaluation.leakage import Leakage, measure_leakage
 from textlora.evaluation.metrics import ClassificationMetrics
 from textlora.evaluation.mistakes import Mistakes, find_mistakes
+from textlora.evaluation.progress import progress_bar
 from textlora.evaluation.verdict import Verdict
 from textlora.inference.evaluating import metrics_of
 from textlora.inference.explaining import explain_many, require_captum
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor, Probabilities
-from textlora.inference.scoring import Logits, progress_bar
+from textlora.inference.scoring import Logits
 from textlora.training.deciding import Decided, decide
 from textlora.training.verdict import judged_part, reach_verdict
 
@@ -102,10 +103,10 @@ def conclude(
         console: where progress is shown.
     """
     assert parts.validation is not None  # noqa: S101 - there is no training without
-    logits = {"validation": predictor.logits(sequences["validation"])}
+    logits = {"validation": _logits(predictor, "validation", sequences, console)}
     decided = decide(predictor, logits["validation"], parts.validation.targets, config.evaluation)
     if parts.test is not None:
-        logits["test"] = decided.predictor.logits(sequences["test"])
+        logits["test"] = _logits(decided.predictor, "test", sequences, console)
     evaluated = {"validation": parts.validation, "test": parts.test}
     results = {
         name: PartResult.of(decided.predictor, part, logits[name])
@@ -140,6 +141,13 @@ def conclude(
         ),
         leakage=leakage,
     )
+
+
+def _logits(
+    predictor: Predictor, part: str, sequences: Mapping[str, TokenizedTexts], console: Console
+) -> Logits:
+    with progress_bar(console, f"scoring {part}", len(sequences[part])) as progress:
+        return predictor.logits(sequences[part], progress)
 
 
 def explained_mistakes(

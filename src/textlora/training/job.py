@@ -21,6 +21,7 @@ from textlora.errors import ConfigError, TextloraError, storage_errors
 from textlora.evaluation.candidates import judging_metric
 from textlora.evaluation.console import labelled
 from textlora.evaluation.decisions import check_rule
+from textlora.evaluation.progress import LongWork
 from textlora.evaluation.records import EpochRecord
 from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection, inspect_parts, short_lines
@@ -88,7 +89,9 @@ def train(
     """
     console = console or Console(quiet=True)
     folder.check_free(resume=resume, overwrite=overwrite)
-    parts = parts or load_parts(config.data)
+    if parts is None:
+        with LongWork(console, "reading the data"):
+            parts = load_parts(config.data)
     if parts.validation is None:
         raise ConfigError(
             "There are no validation rows to choose the best epoch by (data.validation_size is 0).",
@@ -98,7 +101,10 @@ def train(
     config = settled.config
     check_settings(config, parts)
     classifier = build_classifier(config, parts)
-    sequences = tokenize_parts(parts, classifier.predictor, train_windows=config.data.train_windows)
+    with LongWork(console, "tokenizing"):
+        sequences = tokenize_parts(
+            parts, classifier.predictor, train_windows=config.data.train_windows
+        )
     announce(console, parts, classifier, settled.reasons)
     inspection = inspect(parts, sequences, classifier.predictor, console)
     chosen = samples.choose(config.data.sample_texts, parts)
@@ -180,7 +186,10 @@ def inspect(
     """Look at the data, and say what matters in a training."""
     rows = sum(len(part) for part in named_parts(parts).values())
     near = rows <= MOST_ROWS_FOR_NEAR
-    inspection = inspect_parts(parts, sequences, max_length=predictor.spec.max_length, near=near)
+    with LongWork(console, "comparing texts"):
+        inspection = inspect_parts(
+            parts, sequences, max_length=predictor.spec.max_length, near=near
+        )
     lines = short_lines(inspection)
     if not near:
         lines.append(f"Near duplicates were not searched in {rows:,} rows; textlora inspect does.")

@@ -6,23 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from textlora.evaluation.progress import LongWork
 from textlora.evaluation.records import EpochRecord
 
 
 class ProgressCallback(TrainerCallback):
-    """A bar with the time left, and a line for every evaluation.
+    """A bar with the time left, in a log lines, and a line for every evaluation.
 
-    The bar is shown while `bar`, a context manager, is open.
+    They are shown while `bar`, a context manager, is open.
 
     Args:
         console: where to print.
@@ -34,18 +28,14 @@ class ProgressCallback(TrainerCallback):
     ) -> None:
         self.console = console
         self.on_record = on_record
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("steps"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            console=console,
-            transient=True,
-            # In a log it would leave an empty line and nothing else.
-            disable=not (console.is_terminal or console.is_jupyter),
+        self.bar = LongWork(
+            console,
+            "training",
+            unit="steps",
+            columns=(
+                *("{task.description}", BarColumn(), MofNCompleteColumn(), "steps"),
+                *(TimeElapsedColumn(), "left", TimeRemainingColumn(elapsed_when_finished=False)),
+            ),
         )
 
     def on_train_begin(
@@ -56,9 +46,7 @@ class ProgressCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Set the bar's length."""
-        self.task = self.bar.add_task(
-            "training", total=state.max_steps, completed=state.global_step
-        )
+        self.bar.begin(state.max_steps, state.global_step)
 
     def on_step_end(
         self,
@@ -68,7 +56,7 @@ class ProgressCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Advance the bar."""
-        self.bar.update(self.task, completed=state.global_step)
+        self.bar.reach(state.global_step)
 
     def on_evaluate(
         self,
@@ -79,7 +67,7 @@ class ProgressCallback(TrainerCallback):
     ) -> None:
         """Print the evaluation that was just logged."""
         record = record_of(state.log_history[-1])
-        self.bar.console.print(
+        self.console.print(
             f"epoch {record.epoch:.2f}  loss {_number(record.training_loss)}"
             f"  validation {_number(record.validation_loss)}"
             f"  accuracy {record.accuracy:.1%}  F1 {record.f1:.3f}  {record.seconds:.0f} s",

@@ -26,6 +26,7 @@ from textlora.evaluation.candidates import (
 from textlora.evaluation.console import labelled
 from textlora.evaluation.decisions import choose_decision
 from textlora.evaluation.leakage import answers_of
+from textlora.evaluation.progress import LongWork
 from textlora.evaluation.verdict import JudgedPart, Truth, Verdict, judge
 from textlora.evaluation.verdict_wording import clean_note
 from textlora.evaluation.wording import duration
@@ -124,7 +125,10 @@ def train_rivals(
         TfidfLogisticRegression(classes, metric),
         FrozenEncoder(states, classes, metric),
     )
-    baselines = tuple(_measured(each, rows, predictor, config, console) for each in plain)
+    for each in rows.values():  # before the other bar: a terminal shows one at a time
+        states(each.sequences)
+    with LongWork(console, "baselines"):
+        baselines = tuple(_measured(each, rows, predictor, config, console) for each in plain)
     states.release()
     if not config.evaluation.full_fine_tuning:
         return Rivals(baselines)
