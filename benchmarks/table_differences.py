@@ -26,6 +26,7 @@ from textlora.inference.predictor import Predictor
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 from textlora.training.building import tokenize_parts
+from textlora.training.settling import settle
 from textlora.training.verdict import train_rivals
 
 # By what a run calls them: what the table calls them.
@@ -49,7 +50,10 @@ def differences_of(run: Path, metric: str) -> dict[str, Bounds]:
     assert parts.test is not None
     sequences = tokenize_parts(parts, predictor, train_windows=config.data.train_windows)
     quiet = Console(quiet=True)
-    rivals = train_rivals(predictor, parts, sequences, config=config, console=quiet)
+    settled = settle(config, parts, quiet)
+    rivals = train_rivals(
+        predictor, parts, sequences, config=settled.config, states=settled.states, console=quiet
+    )
     figure = partial(_figure, metric, parts.test.targets)
     ours = figure(_test_probabilities(folder), predictor.spec.decision)
     theirs = {each.name: figure(each.judged, each.decision) for each in rivals.baselines}

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 from support.examples import USUAL
+from support.settled import SETTLED
 from support.tiny import Reviews, make_reviews, save_model
 
 # Threads cost more than they give on tiny models, and much more on a busy machine.
@@ -76,8 +77,11 @@ def reviews(tmp_path_factory: pytest.TempPathFactory) -> Reviews:
 
 @pytest.fixture(scope="session")
 def make_config(tiny: Callable[[str], Path], reviews: Reviews) -> Callable[..., RunConfig]:
-    """Return a function that makes quick settings; `{"section.key": value}` changes them."""
-    from textlora.recipes import load_recipe
+    """Return a function that makes quick settings; `{"section.key": value}` changes them.
+
+    Nothing in them is automatic, unless a change makes it so.
+    """
+    from textlora.config import build_config
 
     def _make(changes: dict[str, Any] | None = None, architecture: str = "distilbert") -> RunConfig:
         values: dict[str, dict[str, Any]] = {
@@ -85,19 +89,16 @@ def make_config(tiny: Callable[[str], Path], reviews: Reviews) -> Callable[..., 
                 "train": str(reviews.train),
                 "validation": str(reviews.validation),
                 "test": str(reviews.test),
+                **SETTLED["data"],
             },
             # The head that every tool loads; tests of other heads ask for them.
             "model": {
                 "name_or_path": str(tiny(architecture)),
                 **{"head": "auto", "pooling": "cls"},
+                **SETTLED["model"],
             },
             "lora": {"r": 4, "target_modules": ["q", "v"]},
-            "training": {
-                "num_train_epochs": 2,
-                "per_device_train_batch_size": 8,
-                "learning_rate": 1e-2,
-                "logging_steps": 100,
-            },
+            "training": {**SETTLED["training"], "warmup_ratio": 0.0, "logging_steps": 100},
             # The same figures on machines with and without bf16.
             "compute": {"precision": "fp32"},
             # Tests of the verdict ask for them.
@@ -106,7 +107,7 @@ def make_config(tiny: Callable[[str], Path], reviews: Reviews) -> Callable[..., 
         for key, value in (changes or {}).items():
             section, _, name = key.partition(".")
             values.setdefault(section, {})[name] = value
-        return load_recipe(None).config(**values)
+        return build_config({"recipe": "default", **values}, origin="a test")
 
     return _make
 

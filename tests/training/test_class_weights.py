@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from support.examples import examples
+from support.settled import settled_training
 from support.tiny import Reviews
-from textlora.config import TrainingConfig
 from textlora.errors import ConfigError
 from textlora.inference.predictor import Predictor
 from textlora.model.heads import classification_loss
@@ -134,7 +134,7 @@ def test_the_trainer_weighs_training_and_validation_alike(
         forward=predictor.forward,
         window_pooling="mean",
         metrics=lambda *_: {"accuracy": 0.0},
-        args=training_arguments(TrainingConfig(), tmp_path),
+        args=training_arguments(settled_training(), tmp_path),
         train_dataset=rows,
         eval_dataset=rows,
         callbacks=[],

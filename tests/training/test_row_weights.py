@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from support.settled import settled_training
 from support.tiny import Reviews
-from textlora.config import TrainingConfig
 from textlora.data.loading import Part
 from textlora.data.tables import TextTable
 from textlora.inference.predictor import Predictor
@@ -83,7 +83,7 @@ def test_the_trainer_weighs_training_and_validation_alike(
         forward=predictor.forward,
         window_pooling="mean",
         metrics=lambda *_: {"accuracy": 0.0},
-        args=training_arguments(TrainingConfig(), tmp_path),
+        args=training_arguments(settled_training(), tmp_path),
         train_dataset=rows,
         eval_dataset=rows,
         callbacks=[],

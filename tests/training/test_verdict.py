@@ -21,6 +21,7 @@ from textlora.paths import cache_dir
 from textlora.run import RunFolder
 from textlora.training.building import tokenize_parts
 from textlora.training.job import train
+from textlora.training.settling import settle
 from textlora.training.verdict import TUNED, reach_verdict
 
 PLAIN = ["Majority class", "TF-IDF + logistic regression", "Frozen encoder + logistic regression"]
@@ -37,6 +38,7 @@ def verdict_of(run: Any, parts: Any = None, **evaluation: Any) -> tuple[Verdict,
         {name: result.probabilities for name, result in run.results.items()},
         seconds=run.seconds,
         config=config,
+        states=settle(config, parts, Console(quiet=True)).states,
         console=Console(file=shown, width=120),
     )
     return found, shown.getvalue()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from textlora.config import SettledTraining
+from textlora.config import SettledConfig, SettledTraining
 from textlora.data.labels import Targets
 from textlora.evaluation.metrics import ClassificationMetrics
 from textlora.evaluation.records import EpochRecord
@@ -56,6 +56,13 @@ def is_flat(history: Sequence[EpochRecord], trivial: float) -> bool:
 def kept_its_start(history: Sequence[EpochRecord]) -> bool:
     """Return whether no epoch was better on validation than where the training began."""
     return any(record.best and record.step == 0 for record in history)
+
+
+def second_try_of(config: SettledConfig) -> SettledConfig:
+    """Return the settings of the second try: a lower learning rate, and no third."""
+    rate = config.training.learning_rate * SECOND_TRY_FACTOR
+    again = {"learning_rate": rate, "second_try": False}
+    return config.model_copy(update={"training": config.training.model_copy(update=again)})
 
 
 def notices(

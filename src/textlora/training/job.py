@@ -39,9 +39,9 @@ from textlora.training.building import (
 from textlora.training.class_weights import class_weights
 from textlora.training.concluding import conclude
 from textlora.training.diagnosis import (
-    SECOND_TRY_FACTOR,
     kept_its_start,
     notices,
+    second_try_of,
     trivial_loss,
 )
 from textlora.training.prefix import prefix_cache
@@ -232,10 +232,8 @@ def fit_twice_if_need_be(
     history = fit(config, classifier, parts, sequences, folder, console)
     if not config.training.second_try or not kept_its_start(history):
         return config, history
-    rate = config.training.learning_rate * SECOND_TRY_FACTOR
-    again = {"learning_rate": rate, "second_try": False}
-    training = config.training.model_copy(update=again)
-    config = config.model_copy(update={"training": training})
+    config = second_try_of(config)
+    rate = config.training.learning_rate
     told = f"no epoch beat the start; once more at a learning rate of {rate:g}"
     console.print(labelled("Again", told, "bold yellow"))
     # In this order: a kill in between repeats the first try, and never mixes the two.
@@ -302,6 +300,8 @@ def fit(
         writing = storage_errors(f"writing a checkpoint to {folder.checkpoints}")
         with progress.bar, writing, checkpoints.only_plain_values():
             trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        if trainer.head_input is not None:
+            trainer.head_input.close()
     history = _history(trainer)
     if kept_its_start(history):
         put_weights(predictor.model, start)

@@ -17,6 +17,7 @@ from textlora.inference.predictor import Predictor
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder, SeedsFolder, write_json
 from textlora.training.building import named_parts, tokenize_parts
+from textlora.training.diagnosis import second_try_of
 from textlora.training.job import train
 from textlora.training.settling import settle
 from textlora.training.verdict import judged_part, resampling, train_rivals
@@ -60,11 +61,12 @@ def train_seeds(
     parts = load_parts(config.data)
     settled = settle(config, parts, console)
     numbers = range(config.training.seed, config.training.seed + seeds)
-    for seed in numbers:
-        _check_settings(_for_seed(settled.config, seed), folder.run(seed))
+    configs = {
+        seed: _as_begun(_for_seed(settled.config, seed), folder.run(seed)) for seed in numbers
+    }
     write_json(folder.summary, {"state": "running", "seeds": list(numbers)})
-    for seed in numbers:
-        _train_one(_for_seed(settled.config, seed), folder.run(seed), parts, console)
+    for seed, each in configs.items():
+        _train_one(each, folder.run(seed), parts, console)
     summary = _sum_up(settled.config, folder, numbers, parts, settled.states, console)
     write_json(folder.summary, {"state": "finished", **summary.to_dict()})
     return summary
@@ -82,20 +84,23 @@ def _for_seed(config: SettledConfig, seed: int) -> SettledConfig:
     )
 
 
-def _check_settings(config: SettledConfig, run: RunFolder) -> None:
-    """Refuse a run of an earlier start that was about something else.
+def _as_begun(config: SettledConfig, run: RunFolder) -> SettledConfig:
+    """Return the settings, as an earlier start of the run may have left them for its second try.
 
     Raises:
-        RunError: its settings are not these.
+        RunError: the earlier start was about something else.
     """
-    if (
-        run.config.is_file()
-        and load_recipe(str(run.config)).config().model_dump() != config.model_dump()
-    ):
-        raise RunError(
-            f"{run.path}: this run has other settings.",
-            "Begin anew with --overwrite, or choose another --out.",
-        )
+    if not run.config.is_file():
+        return config
+    begun = load_recipe(str(run.config)).config().model_dump()
+    tries = (config, second_try_of(config)) if config.training.second_try else (config,)
+    for each in tries:
+        if each.model_dump() == begun:
+            return each
+    raise RunError(
+        f"{run.path}: this run has other settings.",
+        "Begin anew with --overwrite, or choose another --out.",
+    )
 
 
 def _train_one(config: SettledConfig, run: RunFolder, parts: Parts, console: Console) -> None:
