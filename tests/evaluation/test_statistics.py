@@ -116,7 +116,7 @@ def test_the_interval_is_that_of_scipys_bootstrap() -> None:
     ).confidence_interval
     found = paired_bootstrap(
         macro_f1_of_rows(truth, first, 3), macro_f1_of_rows(truth, second, 3), resamples=10_000
-    )
+    ).interval
     assert found.low == pytest.approx(reference.low, abs=0.008)
     assert found.high == pytest.approx(reference.high, abs=0.008)
 
@@ -130,8 +130,10 @@ def test_intervals_hold_the_figure_and_depend_on_the_seed_alone(
     bounds = bootstrap_interval(one, resamples=200, seed=3)
     assert 0 <= bounds.low <= bounds.high <= 1
     assert bounds == bootstrap_interval(one, resamples=200, seed=3)
-    forth = paired_bootstrap(one, other, resamples=200)
-    same = paired_bootstrap(one, one, resamples=200)
+    forth = paired_bootstrap(one, other, resamples=200).interval
+    nothing = paired_bootstrap(one, one, resamples=200)
+    same = nothing.interval
+    assert nothing.p_value == 1
     assert -1 <= forth.low <= forth.high <= 1
     assert same.low == same.high == 0
 
@@ -140,7 +142,7 @@ def test_paired_is_narrower_than_unpaired_where_both_find_the_same_texts_hard() 
     draw = np.random.default_rng(4)
     first = draw.random(2_000) < 0.8
     second = np.where(draw.random(2_000) < 0.05, ~first, first)
-    paired = paired_bootstrap(mean_of_rows(first), mean_of_rows(second))
+    paired = paired_bootstrap(mean_of_rows(first), mean_of_rows(second)).interval
     alone = bootstrap_interval(mean_of_rows(first))
     assert paired.high - paired.low < 0.8 * (alone.high - alone.low)
     with pytest.raises(ValueError, match="not the same rows"):

@@ -50,7 +50,7 @@ def test_the_best_baseline_is_chosen_on_validation() -> None:
     assert found.best_baseline == "solid"
     assert found.comparison.difference == pytest.approx(20 / 400)
     assert [each.name for each in found.candidates] == ["lucky", "solid", "LoRA"]
-    assert found.candidate("solid").validation_accuracy == pytest.approx(350 / 400)
+    assert found.candidate("solid").validation == pytest.approx(350 / 400)
     assert "used once" in found.notes[0]
 
 

@@ -52,7 +52,7 @@ def test_the_verdict_of_a_run(finished: Any) -> None:
     tuned = found.candidate(TUNED)
     assert tuned.accuracy == finished.results["test"].metrics.accuracy
     assert tuned.macro_f1 == pytest.approx(finished.results["test"].metrics.macro_f1)
-    assert tuned.validation_accuracy == finished.results["validation"].metrics.accuracy
+    assert tuned.validation == finished.results["validation"].metrics.accuracy
     assert tuned.seconds == finished.seconds
     weights = finished.folder.adapter / "adapter_model.safetensors"
     assert tuned.size_bytes == pytest.approx(weights.stat().st_size, rel=0.3)

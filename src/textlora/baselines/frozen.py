@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 
 from textlora.baselines.logistic import LogisticModel, fit_logistic, unscaled
 from textlora.baselines.protocol import LabelledTexts
-from textlora.evaluation.candidates import Metric
+from textlora.evaluation.judging import Metric
 from textlora.evaluation.scores import FloatArray
 from textlora.inference.frozen_states import FrozenStates
 

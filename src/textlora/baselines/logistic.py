@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from textlora.evaluation.candidates import Answers, Metric
+from textlora.evaluation.candidates import Answers
+from textlora.evaluation.judging import Metric
 from textlora.evaluation.scores import FloatArray, IntArray, log_loss
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def fit_logistic(
         crossed = [fitted(rest).predict_proba(train[rows]) for rest, rows in folds]
         probable = np.concatenate([model.predict_proba(validation), *crossed])
         answers = Answers.of(known, probable)
-        return answers.score(metric), -log_loss(known, probable), model
+        return answers.value(metric), -log_loss(known, probable), model
 
     best: tuple[float, float, LogisticModel] | None = None
     for balanced in (True, False) if metric == "f1" else (False,):

@@ -7,7 +7,7 @@ from typing import Any
 
 from textlora.baselines.logistic import LogisticModel, fit_logistic
 from textlora.baselines.protocol import LabelledTexts
-from textlora.evaluation.candidates import Metric
+from textlora.evaluation.judging import Metric
 from textlora.evaluation.scores import FloatArray
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)

@@ -115,6 +115,4 @@ def _from_file(path: Path) -> Recipe:
     if recipe is not None:
         for section, entries in BEFORE_SETTINGS.items():
             values[section] = {**entries, **values.get(section, {})}
-    return Recipe(
-        recipe or path.stem, values, about.get("title", ""), about.get("published", {})
-    )
+    return Recipe(recipe or path.stem, values, about.get("title", ""), about.get("published", {}))

@@ -18,9 +18,9 @@ from textlora.config import RunConfig, SettledConfig, SettledTraining
 from textlora.data.loading import Parts, load_parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError, TextloraError, storage_errors
-from textlora.evaluation.candidates import judging_metric
 from textlora.evaluation.console import labelled
 from textlora.evaluation.decisions import check_rule
+from textlora.evaluation.judging import judging_metric
 from textlora.evaluation.progress import LongWork
 from textlora.evaluation.records import EpochRecord
 from textlora.inference.predictor import Predictor

@@ -66,6 +66,7 @@ def write_report(run: TrainedRun, parts: Parts, sequences: Mapping[str, Tokenize
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         model=spec.backbone.name_or_path,
         metrics={part: result.metrics for part, result in run.results.items()},
+        metric=run.metric,
         verdict=run.conclusion.verdict,
         recipe=recipe,
         published=load_recipe(recipe).published if recipe in recipe_names() else None,

@@ -16,6 +16,7 @@ from textlora.data.loading import Parts
 from textlora.data.tables import write_rejected
 from textlora.environment import describe_environment
 from textlora.errors import storage_errors
+from textlora.evaluation.judging import Metric, judging_metric
 from textlora.evaluation.records import BeforeAfter, EpochRecord
 from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection
@@ -61,6 +62,12 @@ class TrainedRun:
     def results(self) -> dict[str, PartResult]:
         """The figures by part: "validation" and, where there is one, "test"."""
         return self.conclusion.results
+
+    @property
+    def metric(self) -> Metric:
+        """What the run is judged by."""
+        chosen = self.config.training.metric_for_best_model
+        return judging_metric(chosen, self.predictor.spec.head.multi_label)
 
     @property
     def lead(self) -> tuple[str, PartResult]:

@@ -26,7 +26,7 @@ def print_run(run: TrainedRun, console: Console) -> None:
     console.print()
     console.print(metrics_table(lead.metrics, title=f"{part} part"))
     console.print()
-    console.print(headline(lead.metrics, part), style="bold", highlight=False)
+    console.print(headline(lead.metrics, part, metric=run.metric), style="bold", highlight=False)
     leakage = run.conclusion.leakage
     if leakage is not None and leakage.matters:
         told = leakage_sentence(leakage, multi_label=lead.metrics.multi_label)

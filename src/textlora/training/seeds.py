@@ -9,7 +9,7 @@ from rich.console import Console
 from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Parts, load_parts
 from textlora.errors import ConfigError, RunError, storage_errors
-from textlora.evaluation.candidates import Answers
+from textlora.evaluation.nearest import Truth, nearest_baseline
 from textlora.evaluation.repetitions import Repetition, Repetitions, Rival, repetitions, rival_of
 from textlora.inference.finished import FinishedRun
 from textlora.inference.frozen_states import FrozenStates
@@ -20,7 +20,7 @@ from textlora.training.building import named_parts, tokenize_parts
 from textlora.training.diagnosis import second_try_of
 from textlora.training.job import train
 from textlora.training.settling import settle
-from textlora.training.verdict import judged_part, resampling, train_rivals
+from textlora.training.verdict import judged_part, metric_of, resampling, train_rivals
 
 
 def train_seeds(
@@ -132,29 +132,26 @@ def _sum_up(
     if config.evaluation.baselines:
         console.print()
         rival = _best_baseline(config, folder.run(seeds[0]), parts, states, console)
-    return repetitions(runs, part, rival, resampling(config.evaluation))
+    return repetitions(runs, part, rival, resampling(config.evaluation), metric_of(config, parts))
 
 
 def _best_baseline(
     config: SettledConfig, run: RunFolder, parts: Parts, states: FrozenStates, console: Console
 ) -> Rival:
-    """Train the baselines, and return the one that is best on validation."""
+    """Train the baselines, and return the one to beat."""
     predictor = Predictor.load(run.path)
     sequences = tokenize_parts(parts, predictor, train_windows=config.data.train_windows)
     rivals = train_rivals(
         predictor, parts, sequences, config=config, states=states, console=console
     )
     assert parts.validation is not None  # noqa: S101 - there is no training without
-    judged = named_parts(parts)[judged_part(parts)]
-    truth = parts.validation.targets
-    best = max(
-        rivals.baselines,
-        key=lambda each: Answers.of(truth, each.validation, each.decision).accuracy,
-    )
+    judged, how = judged_part(parts), resampling(config.evaluation)
+    truth = Truth(parts.validation.targets, named_parts(parts)[judged].targets, judged)
+    best = nearest_baseline(rivals.baselines, truth, metric_of(config, parts), how).result
     return rival_of(
         best.name,
-        Answers.of(judged.targets, best.judged, best.decision),
-        resampling(config.evaluation),
+        truth.on_judged(best),
+        how,
         seconds=best.seconds,
         size_bytes=best.size_bytes,
     )

@@ -23,7 +23,7 @@ from textlora.baselines.logistic import regression_layer
 from textlora.data.labels import Targets
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
-from textlora.evaluation.candidates import Metric
+from textlora.evaluation.judging import Metric
 from textlora.evaluation.scores import FloatArray
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor

@@ -21,10 +21,10 @@ from textlora.evaluation.candidates import (
     CandidateResult,
     Resampling,
     compare,
-    judging_metric,
 )
 from textlora.evaluation.console import labelled
 from textlora.evaluation.decisions import choose_decision
+from textlora.evaluation.judging import Metric, judging_metric
 from textlora.evaluation.leakage import answers_of
 from textlora.evaluation.progress import LongWork
 from textlora.evaluation.verdict import JudgedPart, Truth, Verdict, judge
@@ -95,7 +95,10 @@ def reach_verdict(
     )
     truth = Truth(parts.validation.targets, named_parts(parts)[part].targets, part)
     how = resampling(config.evaluation)
-    verdict = judge(tuned, rivals.baselines, truth, references=rivals.references, how=how)
+    metric = metric_of(config, parts)
+    verdict = judge(
+        tuned, rivals.baselines, truth, metric=metric, references=rivals.references, how=how
+    )
     if clean is None:
         return verdict
     best = next(each for each in rivals.baselines if each.name == verdict.best_baseline)
@@ -103,7 +106,8 @@ def reach_verdict(
         answers_of(Answers.of(truth.judged, each.judged, each.decision), clean)
         for each in (tuned, best)
     )
-    note = clean_note((tuned.name, best.name), (first, second), compare(first, second, how), part)
+    apart = compare(first, second, how, metric)
+    note = clean_note((tuned.name, best.name), (first, second), apart, part)
     return replace(verdict, notes=(*verdict.notes, note))
 
 
@@ -119,7 +123,7 @@ def train_rivals(
     """Train what the adapter is set beside, and let it answer; arguments as above."""
     rows = labelled_texts(parts, sequences)
     classes, spec = parts.labels.num_labels, predictor.spec
-    metric = judging_metric(config.training.metric_for_best_model, parts.labels.multi_label)
+    metric = metric_of(config, parts)
     plain = (
         MajorityClass(classes),
         TfidfLogisticRegression(classes, metric),
@@ -146,6 +150,11 @@ def train_rivals(
 def judged_part(parts: Parts) -> JudgedPart:
     """Return the name of the part that is judged."""
     return "validation" if parts.test is None else "test"
+
+
+def metric_of(config: SettledConfig, parts: Parts) -> Metric:
+    """Return what the classifiers of a run are judged by."""
+    return judging_metric(config.training.metric_for_best_model, parts.labels.multi_label)
 
 
 def resampling(config: SettledEvaluation) -> Resampling:
