@@ -18,6 +18,7 @@ from textlora.evaluation.side_by_side import SideBySide
 from textlora.evaluation.verdict import Verdict
 from textlora.evaluation.wording import (
     bounds,
+    column,
     count,
     decimal,
     duration,
@@ -31,8 +32,6 @@ from textlora.evaluation.wording import (
 
 MARGIN = 11
 """Columns before what `labelled` says."""
-
-_COLUMNS: dict[Metric, str] = {"accuracy": "Accuracy", "f1": "Macro F1", "mcc": "MCC"}
 
 
 def labelled(label: str, line: str, style: str = "dim") -> Table:
@@ -150,7 +149,7 @@ def candidate_columns(metric: Metric) -> list[str]:
 
     The interval of the other figure is in the report; here it would not fit into 80 columns.
     """
-    return [_COLUMNS[metric], "95 %", _COLUMNS[_beside(metric)], "Training", "Size"]
+    return [column(metric), "95 %", column(_beside(metric)), "Training", "Size"]
 
 
 def candidate_cells(each: Candidate, metric: Metric) -> list[str]:

@@ -81,6 +81,11 @@ def points_of(metric: Metric, difference: float, *, signed: bool = False) -> str
     return f"{points(difference, signed=signed)} points{of}"
 
 
+def column(metric: Metric) -> str:
+    """Return a metric's name as a heading: "Accuracy", "Macro F1", "MCC"."""
+    return NAMES[metric][0].upper() + NAMES[metric][1:]
+
+
 def metric_value(metric: Metric, value: float) -> str:
     """Return a metric as it is usually written: "62.7 %"; Matthews' coefficient as "0.542"."""
     return decimal(value) if metric == "mcc" else percent(value)
