@@ -27,6 +27,7 @@ from textlora.evaluation.wording import (
     metric_value,
     percent,
     points,
+    shown_before,
     size,
 )
 
@@ -173,8 +174,18 @@ def before_after_table(items: Sequence[BeforeAfter]) -> Table:
     for item in items:
         table.add_row(
             escape(item.text),
-            _answer(item.before_label, item.before_probability, item.expected),
-            _answer(item.after_label, item.after_probability, item.expected),
+            _answer(
+                shown_before(item),
+                item.before_probability,
+                item.expected,
+                right=item.before_label == item.expected,
+            ),
+            _answer(
+                item.after_label,
+                item.after_probability,
+                item.expected,
+                right=item.after_label == item.expected,
+            ),
         )
     return table
 
@@ -208,6 +219,6 @@ def _overall(metrics: ClassificationMetrics) -> str:
     return ", ".join(figures)
 
 
-def _answer(label: str, probability: float, expected: str | None) -> str:
-    mark = "" if expected is None else " [green]✓[/]" if label == expected else " [red]✗[/]"
+def _answer(label: str, probability: float, expected: str | None, *, right: bool) -> str:
+    mark = "" if expected is None else " [green]✓[/]" if right else " [red]✗[/]"
     return f"{escape(label)} {percent(probability)}{mark}"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from textlora.evaluation.judging import NAMES, Metric
 from textlora.evaluation.leakage import Leakage
 from textlora.evaluation.metrics import ClassificationMetrics, Interval
+from textlora.evaluation.records import BeforeAfter
+
+SHOWN_LABELS = 3
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -64,6 +67,12 @@ def points(difference: float, *, signed: bool = False, digits: int = 1) -> str:
 def points_interval(limits: Interval) -> str:
     """Return a difference's interval in percentage points: "95 % interval −0.4 to 1.2"."""
     return f"{100 * limits.level:.0f} % interval {points(limits.low)} to {points(limits.high)}"
+
+
+def shown_before(item: BeforeAfter) -> str:
+    """Return what an untrained head answered: of many labels, which are chance, the first few."""
+    first, rest = item.before_labels[:SHOWN_LABELS], item.before_labels[SHOWN_LABELS:]
+    return f"{', '.join(first)} and {len(rest)} more" if rest else item.before_label
 
 
 def p_value(value: float | None) -> str:
