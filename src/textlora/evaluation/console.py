@@ -198,9 +198,9 @@ def _table(*columns: str, title: str | None = None) -> Table:
     table = Table(
         title=None if title is None else escape(title), title_justify="left", header_style="dim"
     )
-    for number, column in enumerate(columns):
+    for number, header in enumerate(columns):
         table.add_column(
-            column, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold"
+            header, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold"
         )
     return table
 
