@@ -61,6 +61,7 @@ from textlora.training.verdict import judged_part
 
 # The search takes seconds for thousands of rows and minutes for millions.
 MOST_ROWS_FOR_NEAR = 50_000
+NAMED_CLASSES = 10
 
 
 def train(
@@ -160,7 +161,7 @@ def announce(
 ) -> None:
     """Say what is about to be trained, on what, and by which settings that followed the data."""
     rows = ", ".join(f"{len(part.table):,} {name}" for name, part in named_parts(parts).items())
-    console.print(labelled("Data", f"{rows}; classes: {', '.join(parts.labels.names)}"))
+    console.print(labelled("Data", f"{rows}; {_classes_in_words(parts.labels.names)}"))
     for note in parts.notes:
         console.print(labelled("", note))
     if parts.set_aside:
@@ -178,6 +179,12 @@ def announce(
     console.print(labelled("Path", classifier.path_reason))
     for number, line in enumerate(reasons):
         console.print(labelled("Settings" if number == 0 else "", line))
+
+
+def _classes_in_words(names: Sequence[str]) -> str:
+    if len(names) <= NAMED_CLASSES:
+        return f"classes: {', '.join(names)}"
+    return f"{len(names)} classes: {', '.join(names[:NAMED_CLASSES])}, …"
 
 
 def inspect(
