@@ -23,11 +23,12 @@ export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test check clean
+.PHONY: help venv demo test fuzz check clean
 
 help:
 	@echo "make demo    train on the bundled reviews, offline, and show what was learnt"
 	@echo "make test    run the quick tests      (more options: make test ARGS='-x -k data')"
+	@echo "make fuzz    search for examples that break a property: other ones every time, ten times as many"
 	@echo "make check   lint, format, types"
 	@echo "make venv    make $(VENV) with every extra, for development"
 	@echo "make clean   remove $(VENV), demo-run and the caches; your runs/ stay"
@@ -40,6 +41,11 @@ demo: $(VENV)/.installed-bundled,explain
 # One process a core, of one thread each: threads of several would wait for each other.
 test: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile -m "not slow" $(ARGS)
+
+# What it finds is printed with the line that replays it.
+fuzz: $(VENV)/.installed-test
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile -m "hypothesis and not slow" \
+		--hypothesis-profile=fuzz $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check

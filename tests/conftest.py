@@ -12,13 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
+from support.examples import USUAL
+from support.settled import SETTLED
 from support.tiny import Reviews, make_reviews, save_model
 
 # Threads cost more than they give on tiny models, and much more on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# The quick tests try the same examples every time: they cannot fail by chance. `make fuzz`
+# searches on, with new seeds. (No deadline: the first example pays for imports.)
+settings.register_profile(
+    "quick", max_examples=USUAL, derandomize=True, deadline=None, database=None
+)
+settings.register_profile("fuzz", max_examples=10 * USUAL, deadline=None, print_blob=True)
+settings.load_profile("quick")
+
 if TYPE_CHECKING:
+    from textlora import TextClassifier
     from textlora.config import RunConfig
     from textlora.training.results import TrainedRun
 
@@ -65,8 +77,11 @@ def reviews(tmp_path_factory: pytest.TempPathFactory) -> Reviews:
 
 @pytest.fixture(scope="session")
 def make_config(tiny: Callable[[str], Path], reviews: Reviews) -> Callable[..., RunConfig]:
-    """Return a function that makes quick settings; `{"section.key": value}` changes them."""
-    from textlora.recipes import load_recipe
+    """Return a function that makes quick settings; `{"section.key": value}` changes them.
+
+    Nothing in them is automatic, unless a change makes it so.
+    """
+    from textlora.config import build_config
 
     def _make(changes: dict[str, Any] | None = None, architecture: str = "distilbert") -> RunConfig:
         values: dict[str, dict[str, Any]] = {
@@ -74,19 +89,16 @@ def make_config(tiny: Callable[[str], Path], reviews: Reviews) -> Callable[..., 
                 "train": str(reviews.train),
                 "validation": str(reviews.validation),
                 "test": str(reviews.test),
+                **SETTLED["data"],
             },
             # The head that every tool loads; tests of other heads ask for them.
             "model": {
                 "name_or_path": str(tiny(architecture)),
                 **{"head": "auto", "pooling": "cls"},
+                **SETTLED["model"],
             },
             "lora": {"r": 4, "target_modules": ["q", "v"]},
-            "training": {
-                "num_train_epochs": 2,
-                "per_device_train_batch_size": 8,
-                "learning_rate": 1e-2,
-                "logging_steps": 100,
-            },
+            "training": {**SETTLED["training"], "warmup_ratio": 0.0, "logging_steps": 100},
             # The same figures on machines with and without bf16.
             "compute": {"precision": "fp32"},
             # Tests of the verdict ask for them.
@@ -95,7 +107,23 @@ def make_config(tiny: Callable[[str], Path], reviews: Reviews) -> Callable[..., 
         for key, value in (changes or {}).items():
             section, _, name = key.partition(".")
             values.setdefault(section, {})[name] = value
-        return load_recipe(None).config(**values)
+        return build_config({"recipe": "default", **values}, origin="a test")
+
+    return _make
+
+
+@pytest.fixture(scope="session")
+def make_classifier(tiny: Callable[[str], Path]) -> Callable[..., TextClassifier]:
+    """Return a function that makes a quick `TextClassifier`, not fitted; options change it."""
+    from textlora import TextClassifier
+
+    def _make(**options: Any) -> TextClassifier:
+        settings = {"compute.precision": "fp32", **options.pop("settings", {})}
+        defaults: dict[str, Any] = {
+            **{"model": str(tiny("distilbert")), "num_train_epochs": 3, "learning_rate": 1e-2},
+            **{"per_device_train_batch_size": 8, "random_state": 1, "settings": settings},
+        }
+        return TextClassifier(**{**defaults, **options})
 
     return _make
 

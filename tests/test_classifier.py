@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,16 +23,8 @@ Make = Callable[..., TextClassifier]
 
 
 @pytest.fixture(scope="module")
-def make(tiny: Callable[[str], Path]) -> Make:
-    def _make(**options: Any) -> TextClassifier:
-        settings = {"compute.precision": "fp32", **options.pop("settings", {})}
-        defaults: dict[str, Any] = {
-            **{"model": str(tiny("distilbert")), "num_train_epochs": 3, "learning_rate": 1e-2},
-            **{"per_device_train_batch_size": 8, "random_state": 1, "settings": settings},
-        }
-        return TextClassifier(**{**defaults, **options})
-
-    return _make
+def make(make_classifier: Make) -> Make:
+    return make_classifier
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +91,7 @@ def test_save_and_load(fitted: TextClassifier, reviews: Reviews, tmp_path: Path)
     loaded = TextClassifier.load(tmp_path / "saved")
     assert loaded.classes_.tolist() == fitted.classes_.tolist()
     np.testing.assert_allclose(
-        loaded.predict_proba(reviews.texts), fitted.predict_proba(reviews.texts), atol=2e-2
+        loaded.predict_proba(reviews.texts), fitted.predict_proba(reviews.texts), atol=1e-6
     )
     assert loaded.config_ == fitted.config_
     assert not list(tmp_path.rglob("*.pkl"))
@@ -111,25 +101,6 @@ def test_save_and_load(fitted: TextClassifier, reviews: Reviews, tmp_path: Path)
     loaded.save(tmp_path / "again")
     from_adapter = TextClassifier.load(tmp_path / "again" / "adapter")
     assert from_adapter.classes_.tolist() == fitted.classes_.tolist()
-
-
-def test_a_copy_that_goes_does_not_take_the_files_with_it(
-    fitted: TextClassifier, tmp_path: Path
-) -> None:
-    twin = copy.deepcopy(fitted)
-    del twin
-    gc.collect()
-    fitted.save(tmp_path / "saved")
-
-
-def test_files_go_with_the_classifier_and_with_the_next_fit(make: Make, reviews: Reviews) -> None:
-    classifier = make(num_train_epochs=1)
-    first = classifier.fit(reviews.texts, reviews.labels)._folder
-    second = classifier.fit(reviews.texts, reviews.labels)._folder
-    assert (first.exists(), second.exists()) == (False, True)
-    del classifier
-    gc.collect()
-    assert not second.exists()
 
 
 def test_clone_and_parameters(make: Make, fitted: TextClassifier) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,24 +27,26 @@ def common(tiny: Callable[[str], Path], tmp_path: Path) -> list[str]:
     ]
 
 
-def test_help_answers_at_once_and_names_every_verb() -> None:
-    fastest = 9.0
-    for _ in range(3):
-        started = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "textlora.cli", "--help"], capture_output=True, text=True
-        )
-        fastest = min(fastest, time.perf_counter() - started)
-    assert fastest < 0.5
+def test_help_names_every_verb() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "textlora.cli", "--help"], capture_output=True, text=True
+    )
     for verb in ("train", "evaluate", "predict", "demo", "recipes"):
         assert verb in done.stdout
 
 
+HELP = """import contextlib, io, sys, textlora.cli
+sys.argv = ["textlora", "--help"]
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+    textlora.cli.main()
+"""
+
+
 @pytest.mark.parametrize(
-    "code", ["import textlora", "import textlora.cli", "import textlora.recipes"]
+    "code", ["import textlora", "import textlora.cli", "import textlora.recipes", HELP]
 )
-def test_imports_are_light(code: str) -> None:
-    check = f"{code}; import sys; print([m for m in ('torch', 'transformers', 'pandas', 'sklearn') "
+def test_what_answers_at_once_imports_nothing_heavy(code: str) -> None:
+    check = f"{code}\nimport sys; print([m for m in ('torch', 'transformers', 'pandas', 'sklearn') "
     check += "if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr

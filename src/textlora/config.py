@@ -112,9 +112,10 @@ class DataConfig(Section):
     max_length: int | None = Field(
         None, ge=4, description="Tokens a text may have; unset: what the model takes, at most 512."
     )
-    truncation_side: Literal["left", "right", "head+tail"] = Field(
-        "left",
-        description="The end at which a long text loses tokens; head+tail: in the middle.",
+    truncation_side: Literal["auto", "left", "right", "head+tail"] = Field(
+        "auto",
+        description="The end at which a long text loses tokens; head+tail: in the middle; auto: "
+        "the one with which the frozen encoder does best on the training rows.",
     )
     head_share: float = Field(
         0.25, gt=0, lt=1, description="For head+tail: the share of the tokens kept from the start."
@@ -165,6 +166,12 @@ class ModelConfig(Section):
     pooling: Literal["cls", "mean"] = Field(
         "mean", description="What the head sees of the last hidden states."
     )
+    head_init: Literal["auto", "logistic_regression", "random"] = Field(
+        "auto",
+        description="Where training starts: logistic_regression: the head is the logistic "
+        "regression on the frozen encoder's states; auto: that, where the head is one linear "
+        "layer on the mean, else random.",
+    )
     loss: Literal["auto", "cross_entropy", "bce"] = Field(
         "auto",
         description="bce with two classes and a linear or mlp head: ONE output unit; "
@@ -200,11 +207,17 @@ class LoraSettings(Section):
 class TrainingConfig(Section):
     """The optimisation, in `transformers.TrainingArguments`' vocabulary."""
 
-    num_train_epochs: float = Field(5, gt=0, description="Passes over the training rows.")
+    num_train_epochs: float | None = Field(
+        None, gt=0, description="Passes over the training rows; unset: by the table."
+    )
     max_steps: int = Field(-1, ge=-1, description="Stop after this many steps; -1: by epochs.")
-    per_device_train_batch_size: int = Field(16, ge=1, description="Rows in a training step.")
+    per_device_train_batch_size: int | None = Field(
+        None, ge=1, description="Rows in a training step; unset: by the table."
+    )
     gradient_accumulation_steps: int = Field(1, ge=1, description="Steps summed before an update.")
-    learning_rate: float = Field(5e-4, gt=0, description="Peak learning rate.")
+    learning_rate: float | None = Field(
+        None, gt=0, description="Peak learning rate; unset: by the table."
+    )
     weight_decay: float = Field(0.01, ge=0, description="Weight decay.")
     optim: Literal["adamw", "adam"] = Field(
         "adamw", description="adamw: decoupled weight decay; adam: L2 penalty in the gradient."
@@ -212,7 +225,7 @@ class TrainingConfig(Section):
     lr_scheduler_type: Literal[
         "linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"
     ] = Field("linear", description="Course of the learning rate.")
-    warmup_ratio: float = Field(0.0, ge=0, lt=1, description="Share of the steps spent warming up.")
+    warmup_ratio: float = Field(0.1, ge=0, lt=1, description="Share of the steps spent warming up.")
     max_grad_norm: float = Field(1.0, ge=0, description="Clip gradients to this norm; 0: off.")
     mixed_precision: Literal["no", "fp16", "bf16"] = Field("no", description="Autocast type.")
     eval_strategy: Literal["epoch", "steps"] = Field(
@@ -220,22 +233,42 @@ class TrainingConfig(Section):
     )
     eval_steps: int = Field(500, ge=1, description="Steps between evaluations, if by steps.")
     logging_steps: int = Field(10, ge=1, description="Steps between logged training losses.")
-    metric_for_best_model: Literal["accuracy", "f1", "loss", "mcc"] = Field(
-        "accuracy", description="Validation metric that chooses the best checkpoint."
+    metric_for_best_model: Literal["auto", "accuracy", "f1", "loss", "mcc"] = Field(
+        "auto",
+        description="Metric that chooses the best checkpoint and the best baseline, and that the "
+        "verdict is about; f1 is macro F1; auto: accuracy, or f1 where the classes are uneven or "
+        "a text may have several.",
     )
     early_stopping_patience: int | None = Field(
         None, ge=1, description="Stop after this many evaluations without improvement."
+    )
+    contrastive_weight: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Share of the supervised contrastive loss beside the cross-entropy, for one "
+        "label per text and a linear head; unset: by the table; 0: none.",
+    )
+    second_try: bool = Field(
+        True,
+        description="Train once more, at a quarter of the learning rate, where training does not "
+        "beat the regression that it started from.",
     )
     save_total_limit: int = Field(2, ge=1, description="Checkpoints kept, the best among them.")
     seed: int = Field(42, ge=0, description="Seed of weights, shuffling and dropout.")
     report_to: list[Literal["tensorboard", "wandb", "mlflow"]] = Field(
         default_factory=list, description="Trackers to log to."
     )
-    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
-        None,
-        description="Weight of each class in the loss: balanced (rare classes count for more, as "
-        "in scikit-learn), or {class: weight}, where a class not named counts 1; multi-label: "
-        "the weight of a label's presence.",
+    class_weight: (
+        Literal["auto", "balanced", "sqrt_balanced"]
+        | dict[str, Annotated[float, Field(gt=0)]]
+        | None
+    ) = Field(
+        "auto",
+        description="Weight of each class in the loss: balanced (rare classes count for more, "
+        "as in scikit-learn), sqrt_balanced (the square roots of these), or {class: weight}, "
+        "where one not named counts 1; multi-label: "
+        "the weight of a label's presence; null: all alike; auto: by the table.",
     )
 
     @field_validator("mixed_precision", mode="before")
@@ -296,11 +329,11 @@ class EvaluationConfig(Section):
     calibrate: bool = Field(
         True, description="Fit a temperature, so that probabilities mean what they say."
     )
-    threshold: Literal["default", "accuracy", "f1", "mcc"] = Field(
-        "default",
+    threshold: Literal["auto", "default", "accuracy", "f1", "mcc"] = Field(
+        "auto",
         description="Metric by which to choose the probability from which the second of two "
         "classes is the answer; multi-label: of each label; default: the most probable class, "
-        "0.5 for labels. f1 is macro F1.",
+        "0.5 for labels; auto: f1 for multi-label data judged by f1, else default. f1 is macro F1.",
     )
     costs: dict[str, dict[str, Annotated[float, Field(ge=0)]]] | None = Field(
         None,
@@ -313,7 +346,7 @@ class EvaluationConfig(Section):
 
     @model_validator(mode="after")
     def _one_rule(self) -> EvaluationConfig:
-        if self.costs is not None and self.threshold != "default":
+        if self.costs is not None and self.threshold not in ("auto", "default"):
             raise ValueError("threshold and costs are two rules: give one of them")
         return self
 
@@ -347,6 +380,55 @@ class RunConfig(Section):
     def to_yaml(self) -> str:
         """Return the settings as YAML that `load_recipe` reads back unchanged."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+class SettledData(DataConfig):
+    """The same, with a truncation side."""
+
+    truncation_side: Literal["left", "right", "head+tail"]
+
+
+class SettledModel(ModelConfig):
+    """The same, with a start for the head."""
+
+    head_init: Literal["logistic_regression", "random"]
+
+
+class SettledTraining(TrainingConfig):
+    """The same, with a value for everything that can follow the table."""
+
+    num_train_epochs: float = Field(gt=0)
+    per_device_train_batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    contrastive_weight: float = Field(ge=0, lt=1)
+    metric_for_best_model: Literal["accuracy", "f1", "loss", "mcc"]
+    class_weight: (
+        Literal["balanced", "sqrt_balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None
+    )
+
+
+class SettledEvaluation(EvaluationConfig):
+    """The same, with a rule for thresholds."""
+
+    threshold: Literal["default", "accuracy", "f1", "mcc"]
+
+
+class SettledConfig(RunConfig):
+    """All settings of a run, none of which is automatic any more: what a training takes."""
+
+    data: SettledData
+    model: SettledModel
+    training: SettledTraining
+    evaluation: SettledEvaluation
+
+    @classmethod
+    def of(cls, config: RunConfig) -> SettledConfig:
+        """Return settings in which nothing is left to choose.
+
+        Raises:
+            ValidationError: something is.
+        """
+        return cls.model_validate(config.model_dump())
 
 
 def build_config(values: dict[str, Any], *, origin: str) -> RunConfig:

@@ -2,7 +2,7 @@
 
     TextloraError            anything the user can mend; the command line exits with `exit_code`
     ├── ConfigError          an unknown setting, a wrong type, settings that exclude each other
-    ├── DataError            a file, a row, a column or a label that cannot be used
+    ├── DataError            a file, a row, a column or a label that cannot be used; a ValueError
     ├── ModelError           a model or adapter that cannot be found, loaded or combined
     ├── RunError             a run folder that is missing, unfinished or in the way
     ├── StorageError         the disk: no space, no permission
@@ -63,8 +63,8 @@ class MissingExtraError(TextloraError):
         self.extra = extra
 
 
-class DataError(TextloraError):
-    """A data source cannot be used as it is.
+class DataError(TextloraError, ValueError):
+    """A data source cannot be used as it is; a ValueError, as scikit-learn expects of bad input.
 
     Args:
         problem: what is wrong, without the place.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -238,8 +239,26 @@ def _empty(folder: Path) -> None:
             child.unlink()
 
 
-def copy_run(source: Path, target: Path) -> None:
-    """Copy a finished run without its checkpoints, so that the copy is absent or complete.
+def read_files(folder: Path) -> dict[str, bytes]:
+    """Return the files of a finished run, or of an adapter folder, by their names in it.
+
+    Checkpoints and exports are left out: they can be made again, and are large.
+
+    Raises:
+        RunError: one cannot be read.
+    """
+    run = RunFolder(folder)
+    try:
+        return {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in _files_in(folder, skip=(run.checkpoints, run.exports))
+        }
+    except OSError as error:
+        raise RunError(f"{folder}: this run cannot be read ({error}).") from error
+
+
+def write_files(files: Mapping[str, bytes], target: Path) -> None:
+    """Write files that `read_files` returned, so that their folder is absent or complete.
 
     Raises:
         RunError: the target is in use.
@@ -247,8 +266,18 @@ def copy_run(source: Path, target: Path) -> None:
     """
     RunFolder(target).check_free()
     with whole_folder(target, "copying the run to") as temporary:
-        skip = shutil.ignore_patterns(RunFolder(source).checkpoints.name)
-        shutil.copytree(source, temporary, ignore=skip, dirs_exist_ok=True)
+        for name, content in files.items():
+            path = temporary / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def _files_in(folder: Path, skip: Sequence[Path]) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and path not in skip:
+            yield from _files_in(path, skip)
+        elif path.is_file():
+            yield path
 
 
 def write_text(path: Path, text: str) -> None:

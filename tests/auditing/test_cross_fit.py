@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from textlora.auditing.cross_fit import Folds, cross_fit, make_folds
@@ -20,7 +20,6 @@ def folds_of(texts: list[str], targets: Any, count: int, seed: int = 0) -> Folds
     return make_folds(texts, np.array(targets), count, seed, names=NAMES, source="rows.csv")
 
 
-@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(5, 20), min_size=2, max_size=3),
     count=st.integers(2, 5),
@@ -44,7 +43,6 @@ def test_another_seed_deals_otherwise() -> None:
     assert (first != second).any()
 
 
-@settings(deadline=None)
 @given(
     of_text=st.lists(st.integers(0, 14), min_size=60, max_size=60),
     multi_label=st.booleans(),
@@ -63,7 +61,6 @@ def test_rows_with_one_text_stay_together(of_text: list[int], multi_label: bool,
         assert not seen & {texts[row] for row in folds.held_out(fold)}
 
 
-@settings(deadline=None)
 @given(
     of_row=st.lists(st.integers(0, 2), min_size=3, max_size=40).map(lambda rest: [0, 1, 2, *rest])
 )

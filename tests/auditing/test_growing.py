@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from textlora.auditing.growing import SHARES, check_smallest, nested_order, sizes_of
 from textlora.errors import ConfigError, DataError
 
 
-@settings(deadline=None)
 @given(targets=st.lists(st.integers(0, 3), min_size=2, max_size=80), seed=st.integers(0, 9))
 def test_every_beginning_is_stratified(targets: list[int], seed: int) -> None:
     classes = np.array(targets)

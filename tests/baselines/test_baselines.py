@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from support.examples import examples
+from support.frozen import frozen_states
 from support.tiny import Reviews
 from textlora.baselines.frozen import FrozenEncoder
 from textlora.baselines.logistic import fit_logistic
 from textlora.baselines.majority import MajorityClass
 from textlora.baselines.protocol import LabelledTexts, measure
 from textlora.baselines.tfidf import TfidfLogisticRegression
-from textlora.config import ComputeConfig
-from textlora.data.cutting import Truncation, Windows
+from textlora.data.cutting import Truncation
 from textlora.data.tokenizing import tokenize
 from textlora.evaluation.candidates import Answers
 from textlora.model.backbones import Backbone
 
-FP32 = ComputeConfig(precision="fp32")
 KINDS = ("two classes", "three classes", "several labels")
 
 
@@ -86,37 +85,9 @@ def test_the_frozen_encoder_learns(
     parts: tuple[dict[str, LabelledTexts], int], tiny: Callable[[str], Path]
 ) -> None:
     named, classes = parts
-    backbone = Backbone(str(tiny("distilbert")))
-    frozen = FrozenEncoder(backbone, backbone.load_tokenizer(), FP32, classes)
+    frozen = FrozenEncoder(frozen_states(tiny("distilbert")), classes)
     chance = accuracy(named, MajorityClass(classes))
     assert accuracy(named, frozen) >= chance + 0.15
-
-
-@pytest.mark.parametrize("path", ["fast", "plain"])
-def test_frozen_states_are_the_mean_of_the_last_hidden_states(
-    path: Any, reviews: Reviews, tiny: Callable[[str], Path]
-) -> None:
-    """Of all tokens, and of all windows of a text; each part is encoded once."""
-    import torch
-
-    backbone = Backbone(str(tiny("bert")))
-    tokenizer, encoder = backbone.load_tokenizer(), backbone.load_encoder().eval()
-    texts = [*reviews.texts[:3], "it was good " * 10]
-    told: list[int] = []
-    compute = ComputeConfig(path=path, precision="fp32")
-    frozen = FrozenEncoder(backbone, tokenizer, compute, 2, told.append)
-    sequences = tokenize(texts, tokenizer, cut=Windows(12, 2, 8), cache_dir=None)
-    assert len(sequences) > len(texts)
-    means = []
-    for sequence in sequences:
-        ids = torch.tensor(np.array(sequence))[None].long()
-        with torch.no_grad():
-            means.append(encoder(input_ids=ids).last_hidden_state[0].mean(dim=0).numpy())
-    offsets = sequences.text_offsets
-    expected = [np.mean(means[a:b], axis=0) for a, b in pairwise(offsets)]
-    np.testing.assert_allclose(frozen.states(sequences), expected, atol=1e-5)
-    frozen.states(sequences)
-    assert sum(told) == len(sequences)
 
 
 def test_the_judged_rows_decide_nothing(parts: tuple[dict[str, LabelledTexts], int]) -> None:
@@ -131,7 +102,7 @@ def test_the_judged_rows_decide_nothing(parts: tuple[dict[str, LabelledTexts], i
     np.testing.assert_array_equal(results[0].judged, results[1].judged)
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(st.integers(0, 100))
 def test_the_penalty_is_the_best_on_validation(seed: int) -> None:
     draw = np.random.default_rng(seed)

@@ -251,7 +251,7 @@ CASES = [
         "A number without a name",
         _file("r.csv", GOOD + "so,2\nso so,2\n", label_names=["bad", "good"]),
     ),
-    Case("Too few rows for a split", _file("r.csv", GOOD)),
+    Case("Too few rows for a split", _file("r.csv", GOOD, test_size=1)),
     Case("Validation on the training rows", _same_rows),
     Case("All rows of a class are copies", _a_class_of_copies),
     Case("A split that does not exist", _no_split),

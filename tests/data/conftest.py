@@ -7,11 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
-
-# The first example pays for imports; on a busy machine any may be slow.
-settings.register_profile("textlora", deadline=None)
-settings.load_profile("textlora")
 
 WORDS = (
     *("[PAD]", "[UNK]", "[CLS]", "[SEP]"),

@@ -78,6 +78,14 @@ def test_shares_counts_and_nothing(write: Write) -> None:
     assert sizes(train=path, validation_size=0, test_size=0) == (100, None, None)
 
 
+def test_a_share_is_at_least_one_row_per_class(write: Write) -> None:
+    rows = "".join(f"row {row},class {row % 30}\n" for row in range(180))
+    path = str(write("r.csv", "text,label\n" + rows))
+    assert sizes(train=path) == (120, 30, 30)
+    with pytest.raises(DataError, match="162 and 18 rows is too small"):
+        sizes(train=path, test_size=18)
+
+
 def test_given_files(write: Write) -> None:
     train = str(write("t.csv", csv_rows(40)))
     valid, test = str(write("v.csv", csv_rows(10))), str(write("e.csv", csv_rows(6)))

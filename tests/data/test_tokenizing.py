@@ -8,9 +8,10 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from support.examples import examples
 from textlora.data import tokenizing
 from textlora.data.cutting import Cut, Side, Truncation, Windows
 from textlora.data.tokenizing import TokenizedTexts, tokenize
@@ -123,7 +124,7 @@ def test_the_tokenizer_is_left_alone(tokenizer: Any) -> None:
     assert run(TEXTS, tokenizer).lengths.tolist() == [5, 5, 6, 3]
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.text(st.sampled_from("agood film\n"), max_size=30), max_size=6))
 def test_cache_equals_no_cache(texts: list[str], tokenizer: Any, tmp_path: Path) -> None:
     expected = run(texts, tokenizer)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from support.examples import examples
 from support.tiny import BERT_SPECIALS, build_tokenizer
 from textlora.data.words import token_places, unseen_places, word_places
 
@@ -49,7 +50,7 @@ def shown(text: str, tokenizer: Any) -> list[str]:
 @pytest.mark.parametrize("kind", TOKENIZERS)
 @given(text=TEXTS)
 @example(text="a\u0301b ﬁne")
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_words_cover_the_text_without_overlap(kind: str, text: str) -> None:
     places = token_places(text, TOKENIZERS[kind])
     words = word_places(text, places)
@@ -68,7 +69,7 @@ def test_words_cover_the_text_without_overlap(kind: str, text: str) -> None:
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
 @given(text=TEXTS, data=st.data())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_what_is_not_kept_is_unseen(kind: str, text: str, data: st.DataObject) -> None:
     places = token_places(text, TOKENIZERS[kind])
     first = data.draw(st.integers(0, len(places)))

@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import expit, softmax
-from sklearn import metrics as reference
+from scipy.special import expit, log_expit, log_softmax, softmax
 
+from support.examples import examples
 from textlora.evaluation.calibration import (
     ALL_RIGHT,
     HIGHEST,
@@ -19,8 +19,9 @@ from textlora.evaluation.calibration import (
     calibrate,
     fit_temperature,
 )
+from textlora.evaluation.metrics import classification_metrics
 
-FEW = settings(max_examples=30, deadline=None)
+FEW = examples(30)
 
 
 @st.composite
@@ -36,14 +37,12 @@ def scored(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 def loss(logits: np.ndarray, targets: np.ndarray, temperature: float) -> float:
-    """scikit-learn's mean cross-entropy of the probabilities."""
+    """scipy's mean cross-entropy; probabilities would lose digits, and scikit-learn clips them."""
     scaled = logits.astype(np.float64) / temperature
     if targets.ndim == 2 or logits.shape[1] == 1:
-        flat = scaled.ravel()
-        both = np.stack([expit(-flat), expit(flat)], axis=1)  # 1 - p would lose digits
-        return float(reference.log_loss(targets.ravel(), both, labels=[0, 1]))
-    probable = softmax(scaled, axis=1)
-    return float(reference.log_loss(targets, probable, labels=range(probable.shape[1])))
+        flat, truth = scaled.ravel(), targets.ravel()
+        return float(-np.where(truth == 1, log_expit(flat), log_expit(-flat)).mean())
+    return float(-log_softmax(scaled, axis=1)[np.arange(len(targets)), targets].mean())
 
 
 @FEW
@@ -110,6 +109,30 @@ def test_figures_survive_json(case: tuple[np.ndarray, np.ndarray], with_test: bo
         calibration = calibration.tested(*case)
         assert calibration.lead == calibration.test == calibration.validation
     assert Calibration.from_dict(json.loads(json.dumps(calibration.to_dict()))) == calibration
+
+
+@pytest.mark.parametrize(
+    ("logits", "targets"),
+    [
+        ([[60.0, -60.0], [70.0, 0.0], [0.0, 3.0]], [0, 1, 1]),
+        ([[90.0], [-40.0], [25.0], [60.0]], [1, 0, 1, 0]),
+        ([[90.0, -45.0], [30.0, 60.0], [-20.0, 5.0]], [[1, 1], [1, 0], [0, 1]]),
+    ],
+    ids=["classes", "unit", "labels"],
+)
+def test_the_log_loss_of_sure_mistakes_is_the_same_everywhere(logits: list, targets: list) -> None:
+    """Of probabilities it would be cut at 36 nats, in single precision at 16."""
+    values, truth = np.array(logits, np.float32), np.array(targets)
+    yes = expit(values)
+    probable = softmax(values, axis=1) if truth.ndim == 1 and values.shape[1] > 1 else yes
+    if probable.shape[1] == 1:
+        probable = np.concatenate([1 - yes, yes], axis=1)
+    found = classification_metrics(
+        truth, probable, ["a", "b"], multi_label=truth.ndim == 2, logits=values
+    )
+    expected = loss(values, truth, 1.0)
+    assert found.log_loss == pytest.approx(expected, rel=1e-12)
+    assert calibrate(values, truth).validation.before.nll == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_test_part_has_no_say() -> None:

@@ -6,14 +6,15 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from support.examples import examples
 from textlora.evaluation.coverage import DecisionFigures, coverage_curve, selective
 from textlora.evaluation.decision_wording import figures_in_words
 from textlora.evaluation.decisions import Decision
 
-FEW = settings(max_examples=30, deadline=None)
+FEW = examples(30)
 
 
 @st.composite

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
+from support.examples import examples
 from textlora.errors import ConfigError
 from textlora.evaluation.decision_wording import rule_in_words
 from textlora.evaluation.decisions import (
@@ -24,7 +25,7 @@ from textlora.evaluation.decisions import (
 from textlora.evaluation.metrics import classification_metrics
 from textlora.evaluation.thresholds import best_threshold, f1
 
-FEW = settings(max_examples=30, deadline=None)
+FEW = examples(30)
 SCORES = {
     "accuracy": reference.accuracy_score,
     "f1": lambda *pair: reference.f1_score(*pair, average="macro", labels=[0, 1], zero_division=0),

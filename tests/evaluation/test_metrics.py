@@ -6,11 +6,12 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn import metrics as reference
 
+from support.examples import examples
 from textlora.evaluation.decisions import Decision
 from textlora.evaluation.metrics import (
     ClassificationMetrics,
@@ -20,7 +21,7 @@ from textlora.evaluation.metrics import (
 )
 
 CLOSE = pytest.approx
-FEW = settings(max_examples=30, deadline=None)
+FEW = examples(30)
 
 
 @st.composite

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
+from support.examples import examples
 from textlora.evaluation.reliability import (
     brier_score,
     expected_calibration_error,
     reliability_bins,
 )
 
-FEW = settings(max_examples=30, deadline=None)
+FEW = examples(30)
 
 
 def exactly(value: float) -> object:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
@@ -41,7 +40,6 @@ def answers(draw: st.DrawFn, multi_label: bool | None = None) -> tuple[Any, Any,
     return draw(numbers), draw(numbers), draw(numbers), classes
 
 
-@settings(deadline=None)
 @given(answers())
 def test_figures_are_those_of_scikit_learn(case: tuple[Any, Any, Any, int]) -> None:
     truth, predicted, _, classes = case
@@ -54,7 +52,6 @@ def test_figures_are_those_of_scikit_learn(case: tuple[Any, Any, Any, int]) -> N
     assert found == pytest.approx(macro(truth, predicted)[2], **EXACT)
 
 
-@settings(deadline=None)
 @given(answers(), st.integers(0, 2**32 - 1))
 def test_a_resample_has_the_figures_of_its_rows(case: tuple[Any, Any, Any, int], seed: int) -> None:
     """The figure of a sum is scikit-learn's figure of the rows that were drawn."""
@@ -66,7 +63,6 @@ def test_a_resample_has_the_figures_of_its_rows(case: tuple[Any, Any, Any, int],
     assert float(found) == pytest.approx(expected, **EXACT)
 
 
-@settings(deadline=None)
 @given(answers(), st.integers(1, 3))
 def test_resamples_are_of_the_rows_that_there_are(
     case: tuple[Any, Any, Any, int], seed: int
@@ -120,12 +116,11 @@ def test_the_interval_is_that_of_scipys_bootstrap() -> None:
     ).confidence_interval
     found = paired_bootstrap(
         macro_f1_of_rows(truth, first, 3), macro_f1_of_rows(truth, second, 3), resamples=10_000
-    )
+    ).interval
     assert found.low == pytest.approx(reference.low, abs=0.008)
     assert found.high == pytest.approx(reference.high, abs=0.008)
 
 
-@settings(deadline=None)
 @given(answers())
 def test_intervals_hold_the_figure_and_depend_on_the_seed_alone(
     case: tuple[Any, Any, Any, int],
@@ -135,8 +130,10 @@ def test_intervals_hold_the_figure_and_depend_on_the_seed_alone(
     bounds = bootstrap_interval(one, resamples=200, seed=3)
     assert 0 <= bounds.low <= bounds.high <= 1
     assert bounds == bootstrap_interval(one, resamples=200, seed=3)
-    forth = paired_bootstrap(one, other, resamples=200)
-    same = paired_bootstrap(one, one, resamples=200)
+    forth = paired_bootstrap(one, other, resamples=200).interval
+    nothing = paired_bootstrap(one, one, resamples=200)
+    same = nothing.interval
+    assert nothing.p_value == 1
     assert -1 <= forth.low <= forth.high <= 1
     assert same.low == same.high == 0
 
@@ -145,22 +142,13 @@ def test_paired_is_narrower_than_unpaired_where_both_find_the_same_texts_hard() 
     draw = np.random.default_rng(4)
     first = draw.random(2_000) < 0.8
     second = np.where(draw.random(2_000) < 0.05, ~first, first)
-    paired = paired_bootstrap(mean_of_rows(first), mean_of_rows(second))
+    paired = paired_bootstrap(mean_of_rows(first), mean_of_rows(second)).interval
     alone = bootstrap_interval(mean_of_rows(first))
     assert paired.high - paired.low < 0.8 * (alone.high - alone.low)
     with pytest.raises(ValueError, match="not the same rows"):
         paired_bootstrap(mean_of_rows(first), mean_of_rows(second[:10]))
 
 
-def test_two_thousand_resamples_of_four_thousand_rows_are_quick() -> None:
-    draw = np.random.default_rng(5)
-    truth, predicted = draw.integers(20, size=4_000), draw.integers(20, size=4_000)
-    started = time.process_time()
-    bootstrap_interval(macro_f1_of_rows(truth, predicted, 20))
-    assert time.process_time() - started < 1.0
-
-
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=200))
 def test_mcnemar_is_that_of_statsmodels(pairs: list[tuple[bool, bool]]) -> None:
     first, second = np.array(pairs).T
@@ -173,7 +161,6 @@ def test_mcnemar_is_that_of_statsmodels(pairs: list[tuple[bool, bool]]) -> None:
     assert found.p_value == pytest.approx(float(expected.pvalue), **EXACT)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 3_000), st.integers(0, 3_000))
 def test_mcnemar_of_many_rows(only_first: int, only_second: int) -> None:
     first = np.repeat([True, False], [only_first, only_second])
@@ -183,7 +170,6 @@ def test_mcnemar_of_many_rows(only_first: int, only_second: int) -> None:
     assert mcnemar(first, ~first).p_value == pytest.approx(float(expected), **EXACT)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(0, 1, allow_subnormal=False), st.floats(0, 1, allow_subnormal=False)),
@@ -212,7 +198,6 @@ def test_paired_t_says_nothing_where_there_is_nothing_to_say() -> None:
     assert equal.interval.low == equal.interval.high == pytest.approx(0.1)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=10))
 def test_spread(values: list[float]) -> None:
     found = spread(values)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from support.examples import examples
 from textlora.evaluation.candidates import Answers, CandidateResult, Comparison, compare
 from textlora.evaluation.console import verdict_table
 from textlora.evaluation.decisions import Decision
@@ -49,7 +50,7 @@ def test_the_best_baseline_is_chosen_on_validation() -> None:
     assert found.best_baseline == "solid"
     assert found.comparison.difference == pytest.approx(20 / 400)
     assert [each.name for each in found.candidates] == ["lucky", "solid", "LoRA"]
-    assert found.candidate("solid").validation_accuracy == pytest.approx(350 / 400)
+    assert found.candidate("solid").validation == pytest.approx(350 / 400)
     assert "used once" in found.notes[0]
 
 
@@ -123,7 +124,7 @@ def test_several_labels() -> None:
     assert (found.comparison.mcnemar.only_first, found.comparison.mcnemar.only_second) == (400, 0)
 
 
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(st.integers(0, 400), st.integers(0, 400), st.sampled_from(["test", "validation"]))
 def test_a_verdict_survives_json(lora: int, baseline: int, part: str) -> None:
     found = verdict(lora, result("TF-IDF", wrong=baseline), part=part)

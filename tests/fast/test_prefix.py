@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from support.examples import examples
 from textlora.fast import prefix
 from textlora.fast.packing import Packed
 from textlora.fast.prefix import PrefixStates, prefix_states
@@ -75,7 +76,7 @@ def open_files(folder: Path) -> list[str]:
     return [link for link in links if link.startswith(f"{folder}/")]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(40, suppress_health_check=list(HealthCheck))
 @given(
     lengths=st.lists(st.integers(1, 40), min_size=1, max_size=12),
     per_batch=st.integers(1, 5),

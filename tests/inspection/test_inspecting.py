@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import random
 import re
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from inspection.support import sentence, sentences, table_of
+from inspection.support import sentences, table_of
 from inspection.test_lengths import sequences
 from textlora.config import DataConfig
 from textlora.data.loading import parts_from_tables
@@ -284,22 +280,6 @@ def test_a_longer_length_is_proposed(clean: Tables, allowed: int, proposed: int 
 def test_no_rows_at_all() -> None:
     inspection = found_in({"train": table_of([])})
     assert inspection.parts[0].rows == 0
-
-
-def test_it_is_quick() -> None:
-    draw = random.Random(0)  # noqa: S311
-    lengths = np.random.default_rng(0).integers(60, 400, 6_000).tolist()
-    texts = [sentence(draw, words) for words in lengths]
-    tables = {"train": table_of(texts[:1_000]), "test": table_of(texts[1_000:])}
-
-    def seconds(work: Callable[[], object]) -> float:
-        started = time.process_time()
-        work()
-        return time.process_time() - started
-
-    # Twice to five times what it takes, for a slow machine.
-    assert seconds(lambda: found_in(tables, near=False)) < 4
-    assert seconds(lambda: found_in(tables)) < 15
 
 
 def test_every_kind_is_documented() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inspection.support import VOCABULARY, sentences
+from support.examples import examples
 from textlora.inspection.near import ALIKE, group_alike, similarity
 from textlora.inspection.texts import words_of
 
@@ -41,7 +42,7 @@ def test_a_template_with_many_copies_is_one_group() -> None:
 
 
 @given(st.lists(st.sampled_from(VOCABULARY[:12]), min_size=6, max_size=14), st.integers(0, 10**6))
-@settings(max_examples=50)
+@examples(50)
 def test_members_are_alike_to_the_first(words: list[str], seed: int) -> None:
     draw = random.Random(seed)  # noqa: S311
     forms = {" ".join(words)}

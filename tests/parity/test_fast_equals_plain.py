@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from torch import nn
 from transformers import (
@@ -19,6 +19,7 @@ from transformers import (
     RobertaConfig,
 )
 
+from support.examples import examples
 from textlora.config import LoraSettings, ModelConfig
 from textlora.model.adapters import add_adapter
 from textlora.model.fast_forward import FastForward, bind
@@ -162,7 +163,7 @@ def test_every_target_and_layer_range(targets: list[str], layers: str | None) ->
     assert_same(run(model, fast, texts, True), run(model, PlainForward(pad), texts, True))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(25, suppress_health_check=list(HealthCheck))
 @given(
     lengths=st.lists(st.integers(1, MAX_LENGTH), min_size=1, max_size=6),
     pooling=st.sampled_from(["cls", "mean"]),

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from test_fast_equals_plain import CONFIGS, MAX_LENGTH, TARGETS, assert_same, build, run, sequences
 from torch import nn
 
+from support.examples import examples
 from textlora.fast.prefix import PrefixStates
 from textlora.inference.scoring import score
 from textlora.model.fast_forward import FastForward, bind
@@ -65,7 +66,7 @@ def test_every_architecture(architecture: str, precision: str, tmp_path: Path) -
     assert_same(run(model, prefix, list(states), True), whole, precision)  # type: ignore[arg-type]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(25, suppress_health_check=list(HealthCheck))
 @given(
     lengths=st.lists(st.integers(1, MAX_LENGTH), min_size=1, max_size=6),
     pooling=st.sampled_from(["cls", "mean"]),

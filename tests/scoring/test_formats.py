@@ -13,14 +13,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from support.examples import examples
 from textlora.data.records import take_apart
 
 from .conftest import ADDED, read_csv, read_jsonl, run
 
-_MANY = settings(deadline=None, max_examples=50)
+_MANY = examples(50)
 _CELL = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8) | (
     st.sampled_from(["null", "NA", '"', '""', "a\nb", "a,b", "x\r\ny", "\ufeff", "ü", "\u2028"])
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import schemathesis
 from huggingface_hub import InferenceClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from serving.conftest import Serve
+from support.examples import examples
 from support.servers import listening
 from textlora.serving.app import create_app
 from textlora.serving.settings import ServingSettings
@@ -67,7 +68,7 @@ def test_no_request_breaks_the_server(
     for found in schema.get_all_operations():
         operation = found.ok()
 
-        @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+        @examples(20, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(generation_mode=mode))
         def never_breaks(case: schemathesis.Case) -> None:
             response = case.call()

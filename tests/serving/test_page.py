@@ -14,13 +14,14 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from playwright.sync_api import expect
 
 from serving.test_app import TEXT, expected
 from support.adapters import save_served
 from support.browser import DESKTOP, PHONE, Visit, chromium
+from support.examples import examples
 from support.servers import listening
 from textlora.evaluation.theme import COLOURS
 from textlora.scoring.added import AddedColumns
@@ -437,7 +438,7 @@ def test_tables_are_read_and_written_as_python_does(visit: Open, delimiter: str)
         return [table.rows, write(table.rows, delimiter, table.newline)];
     }"""
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @examples(60, suppress_health_check=list(HealthCheck))
     @given(rows)
     def same(values: list[list[str]]) -> None:
         written = io.StringIO(newline="")

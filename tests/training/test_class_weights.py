@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor
 from torch.nn import functional
 
+from support.examples import examples
+from support.settled import settled_training
 from support.tiny import Reviews
-from textlora.config import TrainingConfig
 from textlora.errors import ConfigError
 from textlora.inference.predictor import Predictor
 from textlora.model.heads import classification_loss
@@ -23,7 +24,7 @@ from textlora.training.arguments import training_arguments
 from textlora.training.class_weights import class_weights
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences
 
-FEW = settings(max_examples=20, deadline=None)
+FEW = examples(20)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -133,7 +134,7 @@ def test_the_trainer_weighs_training_and_validation_alike(
         forward=predictor.forward,
         window_pooling="mean",
         metrics=lambda *_: {"accuracy": 0.0},
-        args=training_arguments(TrainingConfig(), tmp_path),
+        args=training_arguments(settled_training(), tmp_path),
         train_dataset=rows,
         eval_dataset=rows,
         callbacks=[],

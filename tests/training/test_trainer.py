@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from textlora.config import TrainingConfig
+from support.settled import settled_training
 from textlora.errors import ConfigError
 from textlora.training import job
 from textlora.training.arguments import check_precision, optimizer_of, training_arguments
@@ -64,14 +64,14 @@ def test_adam_decays_through_the_gradient(run: Run, still: Path) -> None:
 
 
 def test_the_optimizer_is_the_one_that_was_asked_for() -> None:
-    assert optimizer_of(TrainingConfig()) is None
-    kind, options = optimizer_of(TrainingConfig(optim="adam", learning_rate=0.1)) or (None, {})
+    assert optimizer_of(settled_training()) is None
+    kind, options = optimizer_of(settled_training(optim="adam", learning_rate=0.1)) or (None, {})
     assert kind is torch.optim.Adam
     assert options == {"lr": 0.1}
 
 
 def test_settings_reach_the_trainer_s_arguments(tmp_path: Path) -> None:
-    config = TrainingConfig(
+    config = settled_training(
         warmup_ratio=0.25,
         max_grad_norm=0.3,
         lr_scheduler_type="cosine",
@@ -87,7 +87,7 @@ def test_settings_reach_the_trainer_s_arguments(tmp_path: Path) -> None:
     assert (arguments.eval_steps, arguments.save_steps) == (4, 4)
     assert arguments.greater_is_better is False
     assert arguments.report_to == ["tensorboard"]
-    assert training_arguments(TrainingConfig(), tmp_path).report_to == []
+    assert training_arguments(settled_training(), tmp_path).report_to == []
 
 
 def test_warm_up_and_decay_of_the_learning_rate(run: Run) -> None:

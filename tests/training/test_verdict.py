@@ -21,6 +21,7 @@ from textlora.paths import cache_dir
 from textlora.run import RunFolder
 from textlora.training.building import tokenize_parts
 from textlora.training.job import train
+from textlora.training.settling import settle
 from textlora.training.verdict import TUNED, reach_verdict
 
 PLAIN = ["Majority class", "TF-IDF + logistic regression", "Frozen encoder + logistic regression"]
@@ -37,6 +38,7 @@ def verdict_of(run: Any, parts: Any = None, **evaluation: Any) -> tuple[Verdict,
         {name: result.probabilities for name, result in run.results.items()},
         seconds=run.seconds,
         config=config,
+        states=settle(config, parts, Console(quiet=True)).states,
         console=Console(file=shown, width=120),
     )
     return found, shown.getvalue()
@@ -50,7 +52,7 @@ def test_the_verdict_of_a_run(finished: Any) -> None:
     tuned = found.candidate(TUNED)
     assert tuned.accuracy == finished.results["test"].metrics.accuracy
     assert tuned.macro_f1 == pytest.approx(finished.results["test"].metrics.macro_f1)
-    assert tuned.validation_accuracy == finished.results["validation"].metrics.accuracy
+    assert tuned.validation == finished.results["validation"].metrics.accuracy
     assert tuned.seconds == finished.seconds
     weights = finished.folder.adapter / "adapter_model.safetensors"
     assert tuned.size_bytes == pytest.approx(weights.stat().st_size, rel=0.3)

@@ -4,66 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import torch
 from sklearn.preprocessing import StandardScaler
-from torch import nn
-from transformers import PreTrainedTokenizerBase
 
-from textlora.baselines.logistic import LogisticModel, fit_logistic
+from textlora.baselines.logistic import LogisticModel, fit_logistic, unscaled
 from textlora.baselines.protocol import LabelledTexts
-from textlora.config import ComputeConfig
-from textlora.data.tokenizing import TokenizedTexts
+from textlora.evaluation.judging import Metric
 from textlora.evaluation.scores import FloatArray
-from textlora.inference.scoring import Progress, score
-from textlora.model.backbones import Backbone, resize_embeddings
-from textlora.model.choose import choose_forward
-from textlora.model.heads import HeadSpec, PooledClassifier
+from textlora.inference.frozen_states import FrozenStates
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-# What the head sees. The mean over the tokens says more of a text than the [CLS] state, which
-# in most encoders nothing has trained to hold a meaning.
-_STATES = HeadSpec("linear", "mean", "cross_entropy", num_labels=2)
 
 
 class FrozenEncoder:
     """Mean-pooled states of the untouched encoder, scaled, then logistic regression.
 
-    The encoder is loaded anew: training may have changed the one under the adapter (trained
-    biases, an initialisation that takes a part out of the weights).
-
     Args:
-        backbone: the pretrained encoder.
-        tokenizer: its tokenizer.
-        compute: how the arithmetic is done.
+        states: encodes texts by the untouched encoder.
         classes: how many classes there are.
-        progress: called with the number of sequences encoded after every batch.
+        metric: by which the penalty is chosen.
     """
 
     name = "Frozen encoder + logistic regression"
     _model: LogisticModel
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        tokenizer: PreTrainedTokenizerBase,
-        compute: ComputeConfig,
-        classes: int,
-        progress: Progress | None = None,
-    ) -> None:
+    def __init__(self, states: FrozenStates, classes: int, metric: Metric = "accuracy") -> None:
+        self.states = states
         self.classes = classes
-        self.progress = progress
-        encoder = backbone.load_encoder()
-        resize_embeddings(encoder, tokenizer)
-        self._encoder = PooledClassifier(encoder, _STATES)
-        self._encoder.classifier = nn.Identity()  # type: ignore[assignment]
-        self._encoder.requires_grad_(False)
-        if torch.cuda.is_available():
-            self._encoder.to("cuda")
-        pad = int(tokenizer.pad_token_id)  # type: ignore[arg-type]
-        self._forward = choose_forward(self._encoder, _STATES, pad, compute).forward
+        self.metric = metric
         self._scaler: Any = StandardScaler()
-        self._known: dict[int, tuple[TokenizedTexts, FloatArray]] = {}
 
     def fit(self, train: LabelledTexts, validation: LabelledTexts) -> None:
         """Encode both parts and learn weights; the penalty is chosen on validation."""
@@ -74,26 +42,19 @@ class FrozenEncoder:
             validation.targets,
             classes=self.classes,
             strengths=STRENGTHS,
+            metric=self.metric,
         )
 
     def predict_proba(self, rows: LabelledTexts) -> FloatArray:
         """Return the probabilities `[n, k]`."""
         return self._model.predict_proba(self._scaler.transform(self.states(rows.sequences)))
 
-    def states(self, sequences: TokenizedTexts) -> FloatArray:
-        """Return the mean state of each text `[n, hidden]`, over its windows where it has many.
+    def linear_layer(self) -> tuple[FloatArray, FloatArray]:
+        """Return weights `[units, hidden]` and biases `[units]` on the states as they are.
 
-        They are kept, so that a part is encoded once.
+        One unit for two classes, else one a class.
         """
-        known = self._known.get(id(sequences))
-        if known is not None and known[0] is sequences:
-            return known[1]
-        states = score(self._encoder, self._forward, sequences, progress=self.progress)
-        windows = np.diff(sequences.text_offsets)
-        summed = np.add.reduceat(states.astype(np.float64), sequences.text_offsets[:-1], axis=0)
-        pooled: FloatArray = summed / windows[:, None]
-        self._known[id(sequences)] = sequences, pooled
-        return pooled
+        return unscaled(*self._model.linear_layer(), self._scaler)
 
     @property
     def size_bytes(self) -> int:

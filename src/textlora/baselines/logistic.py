@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from textlora.evaluation.candidates import Answers
+from textlora.evaluation.judging import Metric
 from textlora.evaluation.scores import FloatArray, IntArray, log_loss
 
 if TYPE_CHECKING:
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
 
     Features: TypeAlias = npt.NDArray[Any] | csr_matrix
 
-MAX_ITERATIONS = 1_000
+MAX_ITERATIONS = 300
+# Fewer validation rows tell strengths apart by chance.
+ENOUGH_VALIDATION = 200
+FOLDS = 5
+PATIENCE = 2
+USUAL_STRENGTH = 0.01  # of the penalty, on scaled features, where there is nothing to choose by
+_RULED_OUT = 10.0  # logits: a probability of less than 1 in 20,000
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,28 @@ class LogisticModel:
             return answers
         return np.stack([_of_label(model, features) for model in self.fitted], axis=1)
 
+    def linear_layer(self) -> tuple[FloatArray, FloatArray]:
+        """Return weights `[units, features]` and biases `[units]`: one unit for two classes.
+
+        Otherwise one a class; a class without training rows gets a bias that rules it out.
+        """
+        if isinstance(self.fitted, list):
+            layers = [_layer_of_label(model) for model in self.fitted]
+            known = next(weights for weights, _ in layers if weights is not None)
+            rows = [np.zeros_like(known) if each is None else each for each, _ in layers]
+            return np.stack(rows), np.array([bias for _, bias in layers])
+        coefficients, intercepts = _weights(self.fitted)
+        present = self.fitted.classes_
+        if len(present) == self.classes:
+            return coefficients, intercepts
+        if len(present) == 2:
+            coefficients = np.concatenate([-coefficients, coefficients]) / 2
+            intercepts = np.concatenate([-intercepts, intercepts]) / 2
+        weights = np.zeros((self.classes, coefficients.shape[1]))
+        biases = np.full(self.classes, intercepts.min() - _RULED_OUT)
+        weights[present], biases[present] = coefficients, intercepts
+        return weights, biases
+
     @property
     def size_bytes(self) -> int:
         """Coefficients and intercepts."""
@@ -62,10 +91,14 @@ def fit_logistic(
     *,
     classes: int,
     strengths: Sequence[float],
+    metric: Metric = "accuracy",
 ) -> LogisticModel:
-    """Fit once for every strength, and keep the one with the most validation rows right.
+    """Fit with every strength, and keep the one that is best by the metric.
 
-    Among equals that with the lower log loss is kept.
+    On the validation rows; where these are few, on rows that are each held out once of the
+    training rows, too. Judged by macro F1, balanced class weights are tried as well. Among
+    equals that with the lower log loss is kept. The strengths are tried in their order, and no
+    further where two in a row are worse than the best.
 
     Args:
         train: features `[n, features]`, dense or sparse.
@@ -73,34 +106,115 @@ def fit_logistic(
         validation: features of the rows to choose by.
         validation_targets: their targets.
         classes: k.
-        strengths: inverse strengths of the L2 penalty, scikit-learn's C.
+        strengths: inverse strengths of the L2 penalty, scikit-learn's C, rising.
+        metric: what to choose by.
     """
     truth = np.asarray(targets).astype(np.int64)
     held_out = np.asarray(validation_targets).astype(np.int64)
+    folds = _folds(truth) if len(held_out) < ENOUGH_VALIDATION else []
+    known = np.concatenate([held_out, *(truth[rows] for _, rows in folds)])
 
-    def quality(model: LogisticModel) -> tuple[float, float]:
-        answers = model.predict_proba(validation)
-        return Answers.of(held_out, answers).accuracy, -log_loss(held_out, answers)
+    def quality(strength: float, balanced: bool) -> tuple[float, float, LogisticModel]:
+        def fitted(rows: IntArray | slice) -> LogisticModel:
+            return _fit(train[rows], truth[rows], classes, strength, balanced)
 
-    models = [_fit(train, truth, classes, strength) for strength in strengths]
-    return max(models, key=quality)
+        model = fitted(slice(None))
+        crossed = [fitted(rest).predict_proba(train[rows]) for rest, rows in folds]
+        probable = np.concatenate([model.predict_proba(validation), *crossed])
+        answers = Answers.of(known, probable)
+        return answers.value(metric), -log_loss(known, probable), model
+
+    best: tuple[float, float, LogisticModel] | None = None
+    for balanced in (True, False) if metric == "f1" else (False,):
+        highest, worse = -np.inf, 0
+        for strength in strengths:
+            tried = quality(strength, balanced)
+            best = tried if best is None or tried[:2] > best[:2] else best
+            worse = worse + 1 if tried[0] < highest else 0
+            highest = max(highest, tried[0])
+            if worse == PATIENCE:
+                break
+    assert best is not None  # noqa: S101 - there are strengths
+    return best[2]
 
 
-def _fit(features: Features, targets: IntArray, classes: int, strength: float) -> LogisticModel:
+def _folds(truth: IntArray) -> list[tuple[IntArray, IntArray]]:
+    """Return five times the rows to fit on and those held out, classes in proportion."""
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    counts = np.bincount(truth) if truth.ndim == 1 else np.zeros(1, np.int64)
+    few = counts[counts > 0].min(initial=len(truth))
+    kind = StratifiedKFold if truth.ndim == 1 and few >= FOLDS else KFold
+    if len(truth) < 2 * FOLDS:
+        return []
+    return list(kind(FOLDS, shuffle=True, random_state=0).split(np.zeros(len(truth)), truth))
+
+
+def regression_layer(
+    features: FloatArray, targets: npt.ArrayLike, *, classes: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return weights and biases, as `LogisticModel.linear_layer`, of a fit on scaled features.
+
+    Args:
+        features: dense, `[n, features]`, as they are.
+        targets: class numbers `[n]`; multi-label: 0 or 1, `[n, k]`.
+        classes: k.
+    """
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler()
+    truth = np.asarray(targets).astype(np.int64)
+    model = _fit(scaler.fit_transform(features), truth, classes, USUAL_STRENGTH)
+    return unscaled(*model.linear_layer(), scaler)
+
+
+def unscaled(weights: FloatArray, biases: FloatArray, scaler: Any) -> tuple[FloatArray, FloatArray]:
+    """Return the linear layer that makes of features what the given one makes of scaled ones."""
+    weights = weights / scaler.scale_
+    return weights, biases - weights @ scaler.mean_
+
+
+def cross_validated_log_loss(
+    features: FloatArray, targets: npt.ArrayLike, *, judged: IntArray, folds: int = 5
+) -> float:
+    """Return the log loss of rows that are each predicted by a regression on the other folds.
+
+    Args:
+        features: dense, `[n, features]`.
+        targets: class numbers `[n]`; multi-label: 0 or 1, `[n, k]`.
+        judged: the rows to judge by, of all that are fitted on.
+        folds: how many.
+    """
+    from sklearn.model_selection import KFold
+    from sklearn.preprocessing import StandardScaler
+
+    truth = np.asarray(targets).astype(np.int64)
+    classes = truth.shape[1] if truth.ndim == 2 else int(truth.max()) + 1
+    scaled = StandardScaler().fit_transform(features)
+    probable = np.empty((len(truth), classes))
+    for rest, held_out in KFold(folds, shuffle=True, random_state=0).split(scaled):
+        model = _fit(scaled[rest], truth[rest], classes, USUAL_STRENGTH)
+        probable[held_out] = model.predict_proba(scaled[held_out])
+    return log_loss(truth[judged], probable[judged])
+
+
+def _fit(
+    features: Features, targets: IntArray, classes: int, strength: float, balanced: bool = False
+) -> LogisticModel:
     if targets.ndim == 1:
-        return LogisticModel(_regression(features, targets, strength), classes)
+        return LogisticModel(_regression(features, targets, strength, balanced), classes)
     return LogisticModel(
         [
             float(column[0])
             if (column == column[0]).all()
-            else _regression(features, column, strength)
+            else _regression(features, column, strength, balanced)
             for column in targets.T
         ],
         classes,
     )
 
 
-def _regression(features: Features, targets: IntArray, strength: float) -> Any:
+def _regression(features: Features, targets: IntArray, strength: float, balanced: bool) -> Any:
     from scipy.sparse import issparse
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -108,7 +222,12 @@ def _regression(features: Features, targets: IntArray, strength: float) -> Any:
     # Ten times faster than lbfgs on sparse words; it knows two classes alone.
     two = len(np.unique(targets)) == 2
     solver: Literal["liblinear", "lbfgs"] = "liblinear" if two and issparse(features) else "lbfgs"
-    model = LogisticRegression(C=strength, solver=solver, max_iter=MAX_ITERATIONS)
+    model = LogisticRegression(
+        C=strength,
+        solver=solver,
+        max_iter=MAX_ITERATIONS,
+        class_weight="balanced" if balanced else None,
+    )
     with warnings.catch_warnings():
         # A weak penalty may stop at the limit: validation says whether the result is any good.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -119,6 +238,13 @@ def _of_label(model: Any, features: Features) -> FloatArray:
     if isinstance(model, float):
         return np.full(features.shape[0], model)
     return np.asarray(model.predict_proba(features)[:, 1])
+
+
+def _layer_of_label(model: Any) -> tuple[FloatArray | None, float]:
+    """Return weights and bias; no weights where all training rows agree on the label."""
+    if isinstance(model, float):
+        return None, _RULED_OUT if model else -_RULED_OUT
+    return model.coef_[0], float(model.intercept_[0])
 
 
 def _weights(model: Any) -> list[npt.NDArray[Any]]:

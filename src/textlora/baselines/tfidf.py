@@ -7,6 +7,7 @@ from typing import Any
 
 from textlora.baselines.logistic import LogisticModel, fit_logistic
 from textlora.baselines.protocol import LabelledTexts
+from textlora.evaluation.judging import Metric
 from textlora.evaluation.scores import FloatArray
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
@@ -21,13 +22,15 @@ class TfidfLogisticRegression:
 
     Args:
         classes: how many classes there are.
+        metric: by which the penalty is chosen.
     """
 
     name = "TF-IDF + logistic regression"
     _model: LogisticModel
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, metric: Metric = "accuracy") -> None:
         self.classes = classes
+        self.metric = metric
 
     def fit(self, train: LabelledTexts, validation: LabelledTexts) -> None:
         """Learn words and weights; the penalty is chosen on validation."""
@@ -39,6 +42,7 @@ class TfidfLogisticRegression:
             validation.targets,
             classes=self.classes,
             strengths=STRENGTHS,
+            metric=self.metric,
         )
 
     def predict_proba(self, rows: LabelledTexts) -> FloatArray:

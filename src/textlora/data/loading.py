@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from textlora.config import DataConfig
 from textlora.data.copies import copied_in, text_groups
@@ -24,6 +25,9 @@ from textlora.data.splitting import Indices, random_subset, rows_of_share, strat
 from textlora.data.tables import RejectedRow, TextTable
 from textlora.errors import DataError
 
+Weights = npt.NDArray[np.float64]
+"""How much each row counts, `[rows]`."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -32,10 +36,12 @@ class Part:
     Args:
         table: texts, labels and lines.
         targets: class ids `[rows]`, or multi-label indicators `[rows, classes]`.
+        weights: how much each row counts in the loss, positive `[rows]`; None: all the same.
     """
 
     table: TextTable
     targets: Targets
+    weights: Weights | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -43,7 +49,13 @@ class Part:
 
     def select(self, indices: Indices) -> Part:
         """Return the rows at `indices`, in that order."""
-        return Part(self.table.select(indices.tolist()), self.targets[indices])
+        weights = None if self.weights is None else self.weights[indices]
+        return Part(self.table.select(indices.tolist()), self.targets[indices], weights)
+
+    @property
+    def relative_weights(self) -> Weights | None:
+        """The weights, scaled to 1 on average, so that they leave the size of the loss alone."""
+        return None if self.weights is None else self.weights / self.weights.mean()
 
 
 @dataclass(frozen=True)
@@ -111,7 +123,13 @@ def load_parts(data: DataConfig) -> Parts:
 
 
 def parts_from_tables(
-    train: TextTable, validation: TextTable | None, test: TextTable | None, data: DataConfig
+    train: TextTable,
+    validation: TextTable | None,
+    test: TextTable | None,
+    data: DataConfig,
+    *,
+    labels: LabelSet | None = None,
+    weights: Weights | None = None,
 ) -> Parts:
     """Label tables, split off what is missing, and draw subsets.
 
@@ -120,6 +138,8 @@ def parts_from_tables(
         validation: labelled rows; None: `data.validation_size` of the training rows.
         test: labelled rows; None: `data.test_size` of the training rows.
         data: sizes (0: no such part), seed, subsets and label names are used.
+        labels: the classes, where they are known; None: those of the training rows.
+        weights: how much each training row counts, positive; None: all the same.
 
     Returns:
         The parts.
@@ -130,9 +150,12 @@ def parts_from_tables(
     tables = [table for table in (train, validation, test) if table is not None]
     rejected = [row for table in tables for row in table.rejected]
     rules = rules_for_rare(train, data)
-    train, outside = rules.apply(train)
+    kept, outside = rules.apply(train)
+    if weights is not None:
+        weights = weights[np.isin(train.lines, kept.lines)]
+    train = kept
     notes = [rules.note] if rules.note else []
-    labels = LabelSet.from_table(
+    labels = labels or LabelSet.from_table(
         train,
         data.label_names,
         merged=rules.renamed,
@@ -149,12 +172,10 @@ def parts_from_tables(
             notes.append(f"{name}: {rows_of(len(gone))} set aside: {reasons_in_words(gone)}")
         return Part(table, labels.encode(table))
 
-    validation_part = labelled("validation", validation)
-    test_part = labelled("test", test)
     parts = Parts(
-        Part(train, labels.encode(train)),
-        validation_part,
-        test_part,
+        Part(train, labels.encode(train), weights),
+        labelled("validation", validation),
+        labelled("test", test),
         labels,
         rejected,
         outside,
@@ -235,10 +256,10 @@ def _with_split_off(parts: Parts, data: DataConfig) -> Parts:
     total, rest = len(parts.train), parts.train
     validation, test = parts.validation, parts.test
     if test is None and data.test_size:
-        count = rows_of_share(data.test_size, total)
+        count = _rows_to_hold_out(data.test_size, total, parts.train)
         rest, test = _split_off(rest, count, data.seed, parts.labels)
     if validation is None and data.validation_size:
-        count = rows_of_share(data.validation_size, total)
+        count = _rows_to_hold_out(data.validation_size, total, parts.train)
         rest, validation = _split_off(rest, count, data.seed, parts.labels)
     return replace(parts, train=rest, validation=validation, test=test)
 
@@ -286,6 +307,14 @@ def load_texts(source: str, data: DataConfig) -> TextTable:
 
 def _read(place: Place, data: DataConfig, labelled: bool = True) -> TextTable:
     return read_table(place.source, options_of(data, place.split, labelled))
+
+
+def _rows_to_hold_out(size: float, total: int, part: Part) -> int:
+    count = rows_of_share(size, total)
+    # A share says how much is wanted, not that a small table with many classes is refused.
+    if size < 1 and part.targets.ndim == 1:
+        return max(count, len(np.unique(part.targets)))
+    return count
 
 
 def _split_off(part: Part, count: int, seed: int, labels: LabelSet) -> tuple[Part, Part]:

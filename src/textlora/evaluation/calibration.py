@@ -27,7 +27,7 @@ from textlora.evaluation.reliability import (
     reliability_bins,
     weighted_gap,
 )
-from textlora.evaluation.scores import FloatArray, IntArray
+from textlora.evaluation.scores import FloatArray, IntArray, as_choices, log_loss_of_logits
 
 # Beyond these a temperature says that there is nothing to learn from the rows.
 LOWEST, HIGHEST = 0.05, 20.0
@@ -154,12 +154,12 @@ def fit_temperature(logits: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     if _all_right(choices, truth):
         return 1.0
     found = minimize_scalar(
-        lambda power: _nll(choices / np.exp(power), truth),
+        lambda power: log_loss_of_logits(truth, choices / np.exp(power)),
         bounds=(np.log(LOWEST), np.log(HIGHEST)),
         method="bounded",
         options={"xatol": 1e-6},
     )
-    return float(np.exp(found.x)) if found.fun < _nll(choices, truth) else 1.0
+    return float(np.exp(found.x)) if found.fun < log_loss_of_logits(truth, choices) else 1.0
 
 
 def _figures(choices: FloatArray, truth: IntArray) -> ProbabilityFigures:
@@ -168,14 +168,8 @@ def _figures(choices: FloatArray, truth: IntArray) -> ProbabilityFigures:
     probable = softmax(choices, axis=1)
     bins = reliability_bins(truth, probable)
     return ProbabilityFigures(
-        weighted_gap(bins), brier_score(truth, probable), _nll(choices, truth), bins
+        weighted_gap(bins), brier_score(truth, probable), log_loss_of_logits(truth, choices), bins
     )
-
-
-def _nll(choices: FloatArray, truth: IntArray) -> float:
-    from scipy.special import log_softmax
-
-    return float(-log_softmax(choices, axis=1)[np.arange(len(truth)), truth].mean())
 
 
 def _all_right(choices: FloatArray, truth: IntArray) -> bool:
@@ -183,10 +177,4 @@ def _all_right(choices: FloatArray, truth: IntArray) -> bool:
 
 
 def _choices(logits: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[FloatArray, IntArray]:
-    """Return logits `[m, c]` and class numbers `[m]`: a sigmoid unit is a softmax over [0, z]."""
-    values, truth = checked(logits, targets)
-    if truth.ndim == 2:
-        values, truth = values.reshape(-1, 1), truth.ravel()
-    if values.shape[1] == 1:
-        values = np.concatenate([np.zeros_like(values), values], axis=1)
-    return values, truth
+    return as_choices(*checked(logits, targets))

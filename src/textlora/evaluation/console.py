@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from textlora.evaluation.candidates import Candidate
+from textlora.evaluation.judging import NAMES, Metric
 from textlora.evaluation.metrics import ClassificationMetrics
 from textlora.evaluation.records import BeforeAfter, EpochRecord
 from textlora.evaluation.repetitions import Repetitions
@@ -17,11 +18,13 @@ from textlora.evaluation.side_by_side import SideBySide
 from textlora.evaluation.verdict import Verdict
 from textlora.evaluation.wording import (
     bounds,
+    column,
     count,
     decimal,
     duration,
     epoch_number,
     interval,
+    metric_value,
     percent,
     points,
     shown_before,
@@ -30,9 +33,6 @@ from textlora.evaluation.wording import (
 
 MARGIN = 11
 """Columns before what `labelled` says."""
-
-# The interval of macro F1 is in the report; here it would not fit into 80 columns.
-CANDIDATE_COLUMNS = ("Accuracy", "95 %", "Macro F1", "Training", "Size")
 
 
 def labelled(label: str, line: str, style: str = "dim") -> Table:
@@ -92,15 +92,16 @@ def verdict_table(verdict: Verdict) -> Group:
         verdict: the tuned classifier (bold) beside the baselines (the best of them has a *).
     """
     title = f"Verdict on {count(verdict.rows)} {verdict.part} texts"
-    table = _table("", *CANDIDATE_COLUMNS, title=title)
+    table = _table("", *candidate_columns(verdict.metric), title=title)
     for each in verdict.candidates:
         best = each.name == verdict.best_baseline
         table.add_row(
             escape(each.name) + (" *" if best else ""),
-            *candidate_cells(each),
+            *candidate_cells(each, verdict.metric),
             style="bold" if each.name == verdict.tuned else None,
         )
-    table.caption = "* best baseline on validation; sizes without the encoder that stays as it is"
+    by = "" if verdict.metric == "accuracy" else f" by {NAMES[verdict.metric]}"
+    table.caption = f"* best baseline{by}; sizes without the encoder that stays as it is"
     table.caption_justify = "left"
     sentence = Text(verdict.sentence, style="bold")
     return Group(table, sentence, *(Text(note) for note in verdict.notes))
@@ -112,9 +113,9 @@ def side_by_side_table(compared: SideBySide) -> Group:
     if compared.judged_on not in ("test", "validation"):
         place = f"texts of {compared.judged_on}"
     title = f"{count(compared.rows)} {place}"
-    table = _table("", *CANDIDATE_COLUMNS, title=title)
+    table = _table("", *candidate_columns(compared.metric), title=title)
     for each in compared.candidates:
-        table.add_row(escape(each.name), *candidate_cells(each))
+        table.add_row(escape(each.name), *candidate_cells(each, compared.metric))
     words = [compared.sentence(number) for number in range(1, len(compared.candidates))]
     return Group(table, *(Text(line) for line in [*words, *compared.notes]))
 
@@ -124,27 +125,42 @@ def repetitions_table(repeated: Repetitions) -> Group:
     title = (
         f"{count(repeated.accuracy.count)} seeds on {count(repeated.rows)} {repeated.part} texts"
     )
-    table = _table("Seed", "Accuracy", "Macro F1", "Training", title=title)
+    by_mcc = repeated.metric == "mcc"
+    more = ["MCC"] if by_mcc else []
+    table = _table("Seed", "Accuracy", "Macro F1", *more, "Training", title=title)
     for run in repeated.runs:
-        shares = (percent(run[name]) for name in ("accuracy", "macro_f1"))
+        shares = [percent(run[name]) for name in ("accuracy", "macro_f1")]
+        shares += [decimal(run["mcc"])] if by_mcc else []
         table.add_row(str(run["seed"]), *shares, duration(run["seconds"]))
     table.add_section()
     means = (repeated.accuracy, repeated.macro_f1)
-    spreads = (f"{percent(each.mean)} ± {points(each.std or 0, digits=2)}" for each in means)
+    spreads = [f"{percent(each.mean)} ± {points(each.std or 0, digits=2)}" for each in means]
+    spreads += [f"{decimal(repeated.mcc.mean)} ± {decimal(repeated.mcc.std)}"] if by_mcc else []
     table.add_row("mean", *spreads, style="bold")
     if repeated.advantage is not None:
         baseline = repeated.advantage.baseline
-        shares = (percent(share) for share in (baseline.accuracy, baseline.macro_f1))
+        shares = [percent(share) for share in (baseline.accuracy, baseline.macro_f1)]
+        shares += [decimal(baseline.mcc)] if by_mcc else []
         table.add_row(escape(baseline.name), *shares, duration(baseline.seconds or 0))
     return Group(table, Text(repeated.sentence, style="bold"))
 
 
-def candidate_cells(each: Candidate) -> list[str]:
-    """Return accuracy with its interval, macro F1, training time and size: `CANDIDATE_COLUMNS`."""
+def candidate_columns(metric: Metric) -> list[str]:
+    """Return what `candidate_cells` are about: what is judged by first, with its interval.
+
+    The interval of the other figure is in the report; here it would not fit into 80 columns.
+    """
+    return [column(metric), "95 %", column(_beside(metric)), "Training", "Size"]
+
+
+def candidate_cells(each: Candidate, metric: Metric) -> list[str]:
+    """Return a classifier's figures, training time and size."""
+    (value, limits), beside = each.figure(metric), _beside(metric)
+    within = f"{limits.low:.3f} to {limits.high:.3f}" if metric == "mcc" else bounds(limits)
     return [
-        percent(each.accuracy),
-        bounds(each.accuracy_interval),
-        percent(each.macro_f1),
+        metric_value(metric, value),
+        within,
+        metric_value(beside, each.figure(beside)[0]),
         "–" if each.seconds is None else duration(each.seconds),
         "–" if each.size_bytes is None else size(each.size_bytes),
     ]
@@ -174,13 +190,17 @@ def before_after_table(items: Sequence[BeforeAfter]) -> Table:
     return table
 
 
+def _beside(metric: Metric) -> Metric:
+    return "f1" if metric == "accuracy" else "accuracy"
+
+
 def _table(*columns: str, title: str | None = None) -> Table:
     table = Table(
         title=None if title is None else escape(title), title_justify="left", header_style="dim"
     )
-    for number, column in enumerate(columns):
+    for number, header in enumerate(columns):
         table.add_column(
-            column, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold"
+            header, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold"
         )
     return table
 

@@ -18,7 +18,15 @@ import numpy.typing as npt
 
 from textlora.errors import ConfigError
 from textlora.evaluation.scores import FloatArray, IntArray
-from textlora.evaluation.thresholds import Score, accuracy, best_threshold, f1, macro_f1, mcc
+from textlora.evaluation.thresholds import (
+    Score,
+    accuracy,
+    best_threshold,
+    f1,
+    label_thresholds,
+    macro_f1,
+    mcc,
+)
 
 Threshold = Literal["default", "accuracy", "f1", "mcc"]
 Costs = Mapping[str, Mapping[str, float]]
@@ -162,8 +170,7 @@ def choose_decision(
         return Decision(min_confidence=min_confidence)
     probable = np.asarray(probabilities, dtype=np.float64)
     if multi_label:
-        columns = zip(probable.T, truth.T == 1, strict=True)
-        thresholds = tuple(best_threshold(*column, _OF_A_LABEL[threshold]) for column in columns)
+        thresholds = label_thresholds(probable, truth == 1, _OF_A_LABEL[threshold])
     else:
         thresholds = (best_threshold(probable[:, 1], truth == 1, _OF_TWO_CLASSES[threshold]),)
     return Decision(thresholds=thresholds, min_confidence=min_confidence)

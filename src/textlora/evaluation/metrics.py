@@ -129,6 +129,7 @@ def classification_metrics(
     *,
     multi_label: bool = False,
     decision: Decision = BY_PROBABILITY,
+    logits: npt.ArrayLike | None = None,
 ) -> ClassificationMetrics:
     """Compare predicted probabilities with the truth.
 
@@ -139,6 +140,8 @@ def classification_metrics(
         multi_label: whether a text may have any number of the labels.
         decision: how probabilities become answers; unsure ones count as the answer that
             they would be.
+        logits: what the probabilities were made from, `[n, units]`, divided by the temperature;
+            None where there are none. The log loss is computed from them.
 
     Returns:
         The figures.
@@ -163,7 +166,11 @@ def classification_metrics(
         macro_f1=f1,
         mcc=scores.mcc(truth, predicted),
         roc_auc=scores.roc_auc(truth, probable),
-        log_loss=scores.log_loss(truth, probable),
+        log_loss=(
+            scores.log_loss(truth, probable)
+            if logits is None
+            else scores.log_loss_of_logits(truth, logits)
+        ),
         confusion_matrix=(
             None if multi_label else scores.confusion(truth, predicted, len(label_names))
         ),

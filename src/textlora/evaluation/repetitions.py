@@ -6,23 +6,28 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from textlora.evaluation.candidates import USUAL, Answers, Candidate, Resampling, candidate
+from textlora.evaluation.judging import NAMES, Metric
 from textlora.evaluation.metrics import Interval
 from textlora.evaluation.statistics import (
     PairedTest,
     Spread,
-    accuracy_of_rows,
-    macro_f1_of_rows,
-    mean_of_rows,
+    mean_of_statistics,
     paired_bootstrap,
     paired_t_test,
-    right_rows,
     spread,
 )
 from textlora.evaluation.verdict_wording import OPTIMISTIC
-from textlora.evaluation.wording import count, p_value, percent, points, points_interval
+from textlora.evaluation.wording import (
+    count,
+    decimal,
+    metric_value,
+    p_value,
+    percent,
+    points,
+    points_interval,
+    points_of,
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Repetition:
 
 @dataclass(frozen=True)
 class Rival:
-    """The best baseline, trained once.
+    """The baseline to beat, trained once.
 
     Args:
         result: its figures on the judged rows.
@@ -55,7 +60,7 @@ class Rival:
 
 @dataclass(frozen=True)
 class Advantage:
-    """The repetitions' accuracies minus the best baseline's.
+    """The repetitions' figures minus the best baseline's.
 
     Args:
         baseline: the best baseline.
@@ -81,10 +86,12 @@ class Repetitions:
     Args:
         part: the judged part.
         rows: how many texts it has.
-        runs: seed, accuracy, macro F1 and seconds of each.
+        runs: seed, accuracy, macro F1, MCC and seconds of each.
         accuracy: mean and spread.
         macro_f1: mean and spread.
+        mcc: mean and spread.
         advantage: over the best baseline; None where no baselines were trained.
+        metric: what is judged by.
     """
 
     part: str
@@ -92,19 +99,33 @@ class Repetitions:
     runs: tuple[dict[str, Any], ...]
     accuracy: Spread
     macro_f1: Spread
+    mcc: Spread
     advantage: Advantage | None
+    metric: Metric = "accuracy"
+
+    @property
+    def judged(self) -> Spread:
+        """Mean and spread of what is judged by."""
+        return {"accuracy": self.accuracy, "f1": self.macro_f1, "mcc": self.mcc}[self.metric]
 
     @property
     def sentence(self) -> str:
         """What follows, in plain words."""
-        accuracy = self.accuracy
+        found, metric = self.judged, self.metric
+        mean, low, high = (
+            metric_value(metric, each) for each in (found.mean, found.low, found.high)
+        )
+        texts, std = f"{count(self.rows)} {self.part} texts", found.std or 0
+        reaches = f"reaches {NAMES[metric]} {mean} on {texts}"
+        if metric == "accuracy":
+            reaches = f"has {percent(found.mean)} of {texts} right"
+        deviation = decimal(std) if metric == "mcc" else points(std, digits=2)
         words = (
-            f"LoRA has {percent(accuracy.mean)} of {count(self.rows)} {self.part} texts right on "
-            f"average over {accuracy.count} seeds ({percent(accuracy.low)} to "
-            f"{percent(accuracy.high)}, standard deviation {points(accuracy.std or 0, digits=2)})"
+            f"LoRA {reaches} on average over {found.count} seeds ({low} to {high}, "
+            f"standard deviation {deviation})"
         )
         if self.advantage is not None:
-            words += f"; {_stands(self.advantage)}"
+            words += f"; {_stands(self.advantage, metric)}"
         return f"{words}. {OPTIMISTIC}" if self.part == "validation" else f"{words}."
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,7 +134,11 @@ class Repetitions:
 
 
 def repetitions(
-    runs: Sequence[Repetition], part: str, rival: Rival | None, how: Resampling = USUAL
+    runs: Sequence[Repetition],
+    part: str,
+    rival: Rival | None,
+    how: Resampling = USUAL,
+    metric: Metric = "accuracy",
 ) -> Repetitions:
     """Sum up several seeds.
 
@@ -122,26 +147,27 @@ def repetitions(
         part: the judged part.
         rival: the best baseline; None for no comparison.
         how: how the bootstrap is done.
+        metric: what is judged by.
     """
     entries = tuple(
         {
             "seed": run.seed,
             "accuracy": run.answers.accuracy,
-            "macro_f1": macro_f1_of_rows(
-                run.answers.truth, run.answers.predicted, run.answers.classes
-            ).value,
+            "macro_f1": run.answers.value("f1"),
+            "mcc": run.answers.value("mcc"),
             "seconds": run.seconds,
         }
         for run in runs
     )
-    accuracies = [entry["accuracy"] for entry in entries]
     return Repetitions(
         part=part,
         rows=len(runs[0].answers.truth),
         runs=entries,
-        accuracy=spread(accuracies),
+        accuracy=spread([entry["accuracy"] for entry in entries]),
         macro_f1=spread([entry["macro_f1"] for entry in entries]),
-        advantage=None if rival is None else _advantage(runs, accuracies, rival, how),
+        mcc=spread([entry["mcc"] for entry in entries]),
+        advantage=None if rival is None else _advantage(runs, rival, how, metric),
+        metric=metric,
     )
 
 
@@ -151,28 +177,26 @@ def rival_of(name: str, answers: Answers, how: Resampling = USUAL, **costs: Any)
 
 
 def _advantage(
-    runs: Sequence[Repetition], accuracies: Sequence[float], rival: Rival, how: Resampling
+    runs: Sequence[Repetition], rival: Rival, how: Resampling, metric: Metric
 ) -> Advantage:
-    right = [right_rows(run.answers.truth, run.answers.predicted) for run in runs]
+    statistics = [run.answers.statistic(metric) for run in runs]
+    theirs = rival.answers.statistic(metric)
+    values = [each.value for each in statistics]
     return Advantage(
         baseline=rival.result,
-        over_seeds=paired_t_test(accuracies, rival.result.accuracy, how.level),
-        over_texts=paired_bootstrap(
-            mean_of_rows(np.mean(right, axis=0)),
-            accuracy_of_rows(rival.answers.truth, rival.answers.predicted),
-            **asdict(how),
-        ),
+        over_seeds=paired_t_test(values, theirs.value, how.level),
+        over_texts=paired_bootstrap(mean_of_statistics(statistics), theirs, **asdict(how)).interval,
     )
 
 
-def _stands(advantage: Advantage) -> str:
+def _stands(advantage: Advantage, metric: Metric) -> str:
     name, difference = advantage.baseline.name, advantage.over_seeds.difference
     if not advantage.sure:
-        apart = f"{points(difference, signed=True)} points"
+        apart = points_of(metric, difference, signed=True)
         stands = f"it cannot be told apart from {name}: {apart}"
     else:
         word = "better" if difference > 0 else "worse"
-        stands = f"it is {word} than {name} by {points(abs(difference))} points"
+        stands = f"it is {word} than {name} by {points_of(metric, abs(difference))}"
     return f"{stands} ({_sure(advantage)})"
 
 

@@ -13,6 +13,7 @@ from textlora.evaluation.attributions import words_css
 from textlora.evaluation.calibration import Calibration
 from textlora.evaluation.coverage import DecisionFigures
 from textlora.evaluation.decisions import Decision
+from textlora.evaluation.judging import Metric
 from textlora.evaluation.leakage import Leakage
 from textlora.evaluation.length_buckets import LengthBucket
 from textlora.evaluation.metrics import ClassificationMetrics
@@ -46,6 +47,7 @@ class ReportData:
         created: when, as an ISO string.
         model: name of the pretrained encoder.
         metrics: figures by part, at least one; "test" leads, else "validation".
+        metric: what the run is judged by; the headline begins with it.
         verdict: the tuned classifier beside the baselines; it comes first.
         leakage: rows of the leading part that are in the training rows, too.
         recipe: name of the recipe that the run started from.
@@ -76,6 +78,7 @@ class ReportData:
     created: str
     model: str
     metrics: Mapping[str, ClassificationMetrics]
+    metric: Metric = "accuracy"
     verdict: Verdict | None = None
     leakage: Leakage | None = None
     recipe: str | None = None

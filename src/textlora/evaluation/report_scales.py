@@ -7,13 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from textlora.evaluation.candidates import Candidate
+from textlora.evaluation.judging import Metric
 from textlora.evaluation.length_buckets import LengthBucket
 from textlora.evaluation.metrics import ClassificationMetrics, Interval
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A line from `start` to 1; positions on it are percent of its length."""
+    """A line from `start` to 1; positions on it are percent of its length.
+
+    What is below `start` stands there.
+    """
 
     start: float
 
@@ -24,7 +28,7 @@ class Scale:
 
     def position(self, share: float) -> float:
         """Return where a share stands."""
-        return round(100 * (share - self.start) / (1 - self.start), 2)
+        return round(100 * max(0.0, share - self.start) / (1 - self.start), 2)
 
     def width(self, interval: Interval) -> float:
         """Return how long an interval is."""
@@ -45,9 +49,9 @@ def accuracy_scale(metrics: ClassificationMetrics) -> Scale:
     return Scale.holding(shares)
 
 
-def candidates_scale(candidates: Sequence[Candidate]) -> Scale:
-    """Return the line on which all candidates of a verdict stand."""
-    return Scale.holding(each.accuracy_interval.low for each in candidates)
+def candidates_scale(candidates: Sequence[Candidate], metric: Metric = "accuracy") -> Scale:
+    """Return the line on which all candidates of a verdict stand, by what they are judged by."""
+    return Scale.holding(each.figure(metric)[1].low for each in candidates)
 
 
 def buckets_scale(buckets: Sequence[LengthBucket]) -> Scale:

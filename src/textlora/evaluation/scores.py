@@ -83,12 +83,37 @@ def roc_auc(truth: IntArray, probable: FloatArray) -> float | None:
 
 
 def log_loss(truth: IntArray, probable: FloatArray) -> float:
-    """Return the mean cross-entropy in nats; multi-label: of each label of each text."""
-    from sklearn.metrics import log_loss as cross_entropy
+    """Return the mean cross-entropy in nats; multi-label: of each label of each text.
 
+    Probabilities have lost the digits of what is nearly certain: where there are logits, ask
+    `log_loss_of_logits`. Here a probability counts as at least 2e-16, as in scikit-learn.
+    """
+    values = np.asarray(probable, dtype=np.float64)
     if truth.ndim == 2:
-        return float(cross_entropy(truth.ravel(), probable.ravel().clip(0, 1), labels=[0, 1]))
-    return float(cross_entropy(truth, probable, labels=range(probable.shape[1])))
+        yes = values.reshape(-1, 1)
+        values, truth = np.concatenate([1 - yes, yes], axis=1), truth.ravel()
+    return _cross_entropy(np.log(values.clip(np.finfo(np.float64).eps, 1)), truth)
+
+
+def log_loss_of_logits(truth: IntArray, logits: npt.ArrayLike) -> float:
+    """Return the same from logits `[n, units]`, exactly."""
+    from scipy.special import log_softmax
+
+    values, numbers = as_choices(logits, truth)
+    return _cross_entropy(log_softmax(values, axis=1), numbers)
+
+
+def as_choices(logits: npt.ArrayLike, truth: IntArray) -> tuple[FloatArray, IntArray]:
+    """Return logits `[m, c]` and class numbers `[m]`: a sigmoid unit is a softmax over [0, z].
+
+    For multi-label each label of each text is a choice of its own, between "no" and "yes".
+    """
+    values = np.asarray(logits, dtype=np.float64)
+    if truth.ndim == 2:
+        values, truth = values.reshape(-1, 1), truth.ravel()
+    if values.shape[1] == 1:
+        values = np.concatenate([np.zeros_like(values), values], axis=1)
+    return values, truth
 
 
 def confusion(truth: IntArray, predicted: IntArray, classes: int) -> tuple[tuple[int, ...], ...]:
@@ -105,6 +130,10 @@ def one_hot(targets: IntArray, classes: int) -> npt.NDArray[np.bool_]:
         return targets.astype(bool)
     members: npt.NDArray[np.bool_] = targets[:, None] == np.arange(classes)
     return members
+
+
+def _cross_entropy(log_probabilities: FloatArray, truth: IntArray) -> float:
+    return float(-log_probabilities[np.arange(len(truth)), truth].mean())
 
 
 def _binary(

@@ -15,7 +15,9 @@ from textlora.evaluation.candidates import (
     candidate,
     compare,
 )
-from textlora.evaluation.wording import p_value, points, points_interval
+from textlora.evaluation.judging import NAMES, Metric
+from textlora.evaluation.verdict_wording import chance
+from textlora.evaluation.wording import points_interval, points_of
 
 SEVERAL = "The p-values are each of one comparison: of many runs, one is soon low by chance."
 CHOSEN_ON = "These validation texts chose each run's best epoch, so the figures are optimistic."
@@ -30,12 +32,14 @@ class Contender:
         answers: what it makes of the rows.
         seconds: training time; None: not known.
         size_bytes: size of its adapter; None: not known.
+        metric: what its run is judged by; None: not known.
     """
 
     name: str
     answers: Answers
     seconds: float | None = None
     size_bytes: int | None = None
+    metric: Metric | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class SideBySide:
         candidates: the figures, in the order in which they were given.
         comparisons: each of the others minus the first.
         notes: what one should know about these figures.
+        metric: what they are compared by.
     """
 
     judged_on: str
@@ -55,6 +60,7 @@ class SideBySide:
     candidates: tuple[Candidate, ...]
     comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...]
+    metric: Metric = "accuracy"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""
@@ -72,22 +78,19 @@ class SideBySide:
         """Return how one of the others stands to the first, in words; numbers start at 1."""
         first, other = self.candidates[0], self.candidates[number]
         comparison = self.comparisons[number - 1]
-        sure = (
-            f"{points_interval(comparison.interval)}, McNemar {p_value(comparison.mcnemar.p_value)}"
-        )
+        sure = f"{points_interval(comparison.interval)}, {chance(comparison)}"
+        apart = points_of(comparison.metric, comparison.difference, signed=True)
         if not comparison.significant:
             stands = f"cannot be told apart from {first.name}"
         else:
             stands = f"is {'better' if comparison.difference > 0 else 'worse'} than {first.name}"
-        return (
-            f"{other.name} {stands}: {points(comparison.difference, signed=True)} points ({sure})."
-        )
+        return f"{other.name} {stands}: {apart} ({sure})."
 
 
 def side_by_side(
     contenders: Sequence[Contender], judged_on: str, how: Resampling = USUAL
 ) -> SideBySide:
-    """Compare classifiers.
+    """Compare classifiers by the metric that the first known run is judged by, else by accuracy.
 
     Args:
         contenders: at least one, all asked about the same rows.
@@ -95,7 +98,14 @@ def side_by_side(
         how: how the bootstrap is done.
     """
     first = contenders[0].answers
+    known = list(dict.fromkeys(each.metric for each in contenders if each.metric is not None))
+    metric: Metric = known[0] if known else "accuracy"
     notes = [CHOSEN_ON] if judged_on == "validation" else []
+    if len(known) > 1:
+        notes.append(
+            f"The runs are judged by {' and '.join(NAMES[each] for each in known)}; they are "
+            f"compared by {NAMES[metric]}, as the first of them asks."
+        )
     if len(contenders) > 2:
         notes.append(SEVERAL)
     return SideBySide(
@@ -107,6 +117,7 @@ def side_by_side(
             )
             for each in contenders
         ),
-        comparisons=tuple(compare(each.answers, first, how) for each in contenders[1:]),
+        comparisons=tuple(compare(each.answers, first, how, metric) for each in contenders[1:]),
         notes=tuple(notes),
+        metric=metric,
     )

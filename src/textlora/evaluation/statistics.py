@@ -8,12 +8,13 @@ Sources: B. Efron, Bootstrap methods: another look at the jackknife, Annals of S
 (1979); Q. McNemar, Note on the sampling error of the difference between correlated
 proportions or percentages, Psychometrika 12 (1947); T. G. Dietterich, Approximate
 statistical tests for comparing supervised classification learning algorithms, Neural
-Computation 10 (1998), which recommends McNemar's test where each is trained once.
+Computation 10 (1998), which recommends McNemar's test where each is trained once; A. C. Davison,
+D. V. Hinkley, Bootstrap Methods and their Application (1997).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,11 +74,41 @@ def macro_f1_of_rows(truth: IntArray, predicted: IntArray, classes: int) -> RowS
     def of_sums(sums: FloatArray) -> FloatArray:
         hits, true, guessed = np.split(sums, 3, axis=-1)
         either = true + guessed
-        f1 = np.divide(2 * hits, either, out=np.zeros_like(hits), where=either > 0)
+        f1 = _ratio(2 * hits, either)
         counted = classes if over_all else (either > 0).sum(axis=-1)
         return np.asarray(f1.sum(axis=-1) / counted)
 
     return RowStatistic(rows, of_sums)
+
+
+def mcc_of_rows(truth: IntArray, predicted: IntArray, classes: int) -> RowStatistic:
+    """Return Matthews' correlation coefficient, as `evaluation.scores.mcc` has it."""
+    members, guesses = one_hot(truth, classes), one_hot(predicted, classes)
+    rows = np.concatenate([members & guesses, members, guesses], axis=1).astype(np.float64)
+    count, each_label = len(rows), truth.ndim == 2
+
+    def of_sums(sums: FloatArray) -> FloatArray:
+        hits, true, guessed = np.split(sums, 3, axis=-1)
+        if each_label:
+            spread = true * (count - true) * guessed * (count - guessed)
+            return np.asarray(_ratio(count * hits - true * guessed, np.sqrt(spread)).mean(axis=-1))
+        spread = (count**2 - (true**2).sum(axis=-1)) * (count**2 - (guessed**2).sum(axis=-1))
+        covariance = count * hits.sum(axis=-1) - (true * guessed).sum(axis=-1)
+        return _ratio(covariance, np.sqrt(spread))
+
+    return RowStatistic(rows, of_sums)
+
+
+def mean_of_statistics(statistics: Sequence[RowStatistic]) -> RowStatistic:
+    """Return the mean of several figures of the same rows."""
+    ends = np.cumsum([each.rows.shape[1] for each in statistics])[:-1]
+
+    def of_sums(sums: FloatArray) -> FloatArray:
+        own = np.split(sums, ends, axis=-1)
+        values = [each.of_sums(part) for each, part in zip(statistics, own, strict=True)]
+        return np.asarray(np.mean(values, axis=0))
+
+    return RowStatistic(np.hstack([each.rows for each in statistics]), of_sums)
 
 
 def right_rows(truth: IntArray, predicted: IntArray) -> npt.NDArray[np.bool_]:
@@ -105,6 +136,19 @@ def bootstrap_interval(
     return _percentiles(statistic.of_sums(sums), level)
 
 
+@dataclass(frozen=True)
+class PairedBootstrap:
+    """What resampling says of the difference of two figures of the same rows.
+
+    Args:
+        interval: percentile interval of first minus second.
+        p_value: two-sided: how often a resample turns the difference round, or leaves none.
+    """
+
+    interval: Interval
+    p_value: float
+
+
 def paired_bootstrap(
     first: RowStatistic,
     second: RowStatistic,
@@ -112,10 +156,12 @@ def paired_bootstrap(
     resamples: int = RESAMPLES,
     level: float = 0.95,
     seed: int = 0,
-) -> Interval:
-    """Return the percentile bootstrap interval of first minus second, on the same rows.
+) -> PairedBootstrap:
+    """Return the interval of first minus second, and whether it is chance, on the same rows.
 
     Both are computed on the same resamples, so what makes a text hard for both cancels out.
+    The p value counts the data as one more resample (Davison and Hinkley 1997), so that it is
+    never 0.
 
     Raises:
         ValueError: the two have different numbers of rows.
@@ -125,7 +171,9 @@ def paired_bootstrap(
     sums = _resampled_sums(np.hstack([first.rows, second.rows]), resamples, seed)
     terms = first.rows.shape[1]
     differences = first.of_sums(sums[:, :terms]) - second.of_sums(sums[:, terms:])
-    return _percentiles(differences, level)
+    tail = min((differences <= 0).sum(), (differences >= 0).sum())
+    p_value = min(1.0, 2 * float(tail + 1) / (resamples + 1))
+    return PairedBootstrap(_percentiles(differences, level), p_value)
 
 
 @dataclass(frozen=True)
@@ -227,6 +275,10 @@ def paired_t_test(first: npt.ArrayLike, second: npt.ArrayLike, level: float = 0.
     bounds = test.confidence_interval(level)
     interval = Interval(float(bounds.low), float(bounds.high), level)
     return PairedTest(mean, interval, float(test.pvalue), count)
+
+
+def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
 def _resampled_sums(rows: FloatArray, resamples: int, seed: int) -> FloatArray:

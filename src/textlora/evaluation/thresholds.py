@@ -46,6 +46,56 @@ def best_threshold(
     return float(middle[good[np.abs(middle[good] - 0.5).argmin()]])
 
 
+# Rows of a label in validation at which its own threshold counts half.
+_PRIOR_ROWS = 40
+
+
+def label_thresholds(
+    probabilities: FloatArray, members: npt.NDArray[np.bool_], score: Score
+) -> tuple[float, ...]:
+    """Return the probability from which each label is given.
+
+    The best threshold of a label with a handful of rows is mostly chance. So each is drawn, as
+    log-odds, towards the one threshold that is best for all labels together, the more so the
+    fewer rows the label has; a label without rows takes that one.
+
+    Args:
+        probabilities: of the labels, float `[n, k]`.
+        members: the truth, bool `[n, k]`.
+        score: as for `best_threshold`.
+    """
+    from scipy.special import expit, logit
+
+    shared = _shared_threshold(probabilities, members, score)
+    own = [
+        best_threshold(*column, score) for column in zip(probabilities.T, members.T, strict=True)
+    ]
+    rows = members.sum(axis=0)
+    trust = rows / (rows + _PRIOR_ROWS)
+    drawn = trust * logit(np.clip(own, *_OPEN)) + (1 - trust) * logit(np.clip(shared, *_OPEN))
+    return tuple(float(each) for each in expit(drawn))
+
+
+_OPEN = (1e-6, 1 - 1e-6)  # log-odds are finite in here
+_GRID = np.linspace(0.05, 0.95, 91)
+
+
+def _shared_threshold(
+    probabilities: FloatArray, members: npt.NDArray[np.bool_], score: Score
+) -> float:
+    """Return the threshold with the best score over the labels, each alone and all at once."""
+    positive = members.sum(axis=0)
+    values = np.empty(len(_GRID))
+    for place, threshold in enumerate(_GRID):
+        given = probabilities >= threshold
+        tp = (given & members).sum(axis=0)
+        fp = given.sum(axis=0) - tp
+        counts = (tp, fp, positive - tp, len(members) - positive - fp)
+        values[place] = score(*counts).mean() + score(*(each.sum() for each in counts))
+    good = np.flatnonzero(values >= values.max() - 1e-12)
+    return float(_GRID[good[np.abs(_GRID[good] - 0.5).argmin()]])
+
+
 def _ratio(part: Counts, whole: Counts) -> FloatArray:
     return np.asarray(np.where(whole > 0, part / np.where(whole > 0, whole, 1), 0.0))
 

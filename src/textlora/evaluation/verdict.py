@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy.typing as npt
-
 from textlora.evaluation.candidates import (
     USUAL,
-    Answers,
     Candidate,
     CandidateResult,
     Comparison,
@@ -18,25 +15,13 @@ from textlora.evaluation.candidates import (
     candidate,
     compare,
 )
+from textlora.evaluation.judging import Metric
+from textlora.evaluation.nearest import JudgedPart as JudgedPart
+from textlora.evaluation.nearest import Truth as Truth
+from textlora.evaluation.nearest import nearest_baseline
 from textlora.evaluation.verdict_wording import aside, chosen_note, verdict_sentence
 
 Outcome = Literal["better", "undecided", "worse"]
-JudgedPart = Literal["test", "validation"]
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What is right on the two parts that count.
-
-    Args:
-        validation: class numbers `[n]`; multi-label: 0 or 1, `[n, k]`.
-        judged: of the part that is judged.
-        part: which part is judged; "validation" where there is no test part.
-    """
-
-    validation: npt.NDArray[Any]
-    judged: npt.NDArray[Any]
-    part: JudgedPart
 
 
 @dataclass(frozen=True)
@@ -47,7 +32,8 @@ class Verdict:
         part: the part that is judged: "test", or "validation" where there is none.
         rows: how many texts it has.
         tuned: name of the tuned classifier among the candidates.
-        best_baseline: name of the baseline that is best on validation.
+        best_baseline: name of the baseline that is best on validation; of those that validation
+            cannot tell apart, the one that is best on the judged part.
         candidates: every classifier with its figures: baselines, the tuned one, and what else
             was asked for, such as full fine-tuning.
         comparison: the tuned classifier minus the best baseline.
@@ -63,6 +49,11 @@ class Verdict:
     comparison: Comparison
     sentence: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def metric(self) -> Metric:
+        """What is judged by."""
+        return self.comparison.metric
 
     @property
     def outcome(self) -> Outcome:
@@ -104,23 +95,25 @@ def judge(
     baselines: Sequence[CandidateResult],
     truth: Truth,
     *,
+    metric: Metric = "accuracy",
     references: Sequence[CandidateResult] = (),
     how: Resampling = USUAL,
 ) -> Verdict:
     """Set the tuned classifier beside the baselines.
 
-    The best baseline is chosen by its validation accuracy (the first of equals), so that the
-    judged part is used once, for the comparison.
+    Which baseline counts is chosen on validation (`nearest_baseline`), so that the judged part is
+    used once, for the comparison.
 
     Args:
         tuned: the tuned classifier.
         baselines: what it has to beat; at least one.
         truth: what is right.
+        metric: what is judged by.
         references: classifiers that are shown and are no cheap alternative: full fine-tuning.
         how: how the bootstrap is done.
     """
     everyone = [*baselines, tuned, *references]
-    answers = {each.name: _judged(each, truth) for each in everyone}
+    answers = {each.name: truth.on_judged(each) for each in everyone}
     candidates = {
         each.name: candidate(
             each.name,
@@ -128,17 +121,17 @@ def judge(
             how,
             seconds=each.seconds,
             size_bytes=each.size_bytes,
-            validation_accuracy=_validation_accuracy(each, truth),
+            validation=truth.on_validation(each).value(metric),
         )
         for each in everyone
     }
-    best = max((candidates[each.name] for each in baselines), key=_by_validation)
-    comparison = compare(answers[tuned.name], answers[best.name], how)
-    optimistic = truth.part == "validation"
+    nearest = nearest_baseline(baselines, truth, metric, how)
+    best = candidates[nearest.result.name]
+    comparison = compare(answers[tuned.name], answers[best.name], how, metric)
     rows = len(truth.judged)
-    notes = [chosen_note(best, optimistic)]
+    notes = [chosen_note(best.name, nearest.tied, metric, truth.part)]
     for each in references:
-        difference = compare(answers[tuned.name], answers[each.name], how)
+        difference = compare(answers[tuned.name], answers[each.name], how, metric)
         notes.append(aside(candidates[tuned.name], candidates[each.name], difference))
     return Verdict(
         part=truth.part,
@@ -150,15 +143,3 @@ def judge(
         sentence=verdict_sentence(candidates[tuned.name], best, comparison, truth.part, rows),
         notes=tuple(notes),
     )
-
-
-def _judged(result: CandidateResult, truth: Truth) -> Answers:
-    return Answers.of(truth.judged, result.judged, result.decision)
-
-
-def _validation_accuracy(result: CandidateResult, truth: Truth) -> float:
-    return Answers.of(truth.validation, result.validation, result.decision).accuracy
-
-
-def _by_validation(each: Candidate) -> float:
-    return each.validation_accuracy or 0.0

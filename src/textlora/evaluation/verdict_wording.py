@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from textlora.evaluation.candidates import Answers, Candidate, Comparison
+from textlora.evaluation.judging import NAMES, Metric
 from textlora.evaluation.metrics import Interval
 from textlora.evaluation.wording import (
     count,
     duration,
+    metric_value,
     p_value,
-    percent,
-    points,
     points_interval,
+    points_of,
 )
 
 OPTIMISTIC = (
@@ -32,7 +33,7 @@ def verdict_sentence(
         rows: texts of that part.
     """
     difference = comparison.difference
-    apart = f"{points(abs(difference))} points"
+    apart = points_of(comparison.metric, abs(difference))
     texts = f"{count(rows)} {part} texts"
     sure = evidence(comparison)
     cost = f"it took {_seconds(tuned)} against {_seconds(baseline)}"
@@ -51,7 +52,8 @@ def verdict_sentence(
             f"{apart}, which may be chance ({sure}); {cost}.{_advice(tuned, baseline)}"
         )
     else:
-        less = f"worse by {apart}" if difference < 0 else "right equally often"
+        equal = "right equally often" if comparison.metric == "accuracy" else "as good"
+        less = f"worse by {apart}" if difference < 0 else equal
         words = (
             f"{tuned.name} is not better than {baseline.name} on {texts}: it is {less} ({sure}); "
             f"{cost}.{_advice(tuned, baseline)}"
@@ -67,15 +69,36 @@ def evidence(comparison: Comparison) -> str:
     bounds = comparison.interval
     if comparison.difference < 0:
         bounds = Interval(-bounds.high, -bounds.low, bounds.level)
-    return f"{points_interval(bounds)}, McNemar {p_value(comparison.mcnemar.p_value)}"
+    return f"{points_interval(bounds)}, {chance(comparison)}"
 
 
-def chosen_note(best: Candidate, optimistic: bool) -> str:
-    """Return how the baseline was chosen that LoRA is compared with."""
-    if optimistic:
-        return f"{best.name} is the best baseline on these same validation texts."
+def chance(comparison: Comparison) -> str:
+    """Return the test that was made: "McNemar p < 0.001", "bootstrap p = 0.03"."""
+    if comparison.mcnemar is not None:
+        return f"McNemar {p_value(comparison.mcnemar.p_value)}"
+    return f"bootstrap {p_value(comparison.bootstrap_p)}"
+
+
+def chosen_note(best: str, tied: tuple[str, ...], metric: Metric, part: str) -> str:
+    """Return how the baseline was chosen that LoRA is compared with.
+
+    Args:
+        best: its name.
+        tied: the baselines that validation cannot tell apart from the best one there.
+        metric: what is judged by.
+        part: "test" or "validation".
+    """
+    by = "" if metric == "accuracy" else f" by {NAMES[metric]}"
+    if part == "validation":
+        return f"{best} is the best baseline{by} on these same validation texts."
+    once = "the test part was used once, at the end."
+    if len(tied) == 1:
+        return f"{best} is the best baseline{by} on validation; {once}"
+    names = f"{', '.join(tied[:-1])} and {tied[-1]}"
+    better = "better" if len(tied) == 2 else "best"
     return (
-        f"{best.name} is the best baseline on validation; the test part was used once, at the end."
+        f"{names} cannot be told apart{by} on validation; the verdict compares with the {better} "
+        f"of them on test, {best}; {once}"
     )
 
 
@@ -91,16 +114,18 @@ def clean_note(
         part: "test" or "validation".
     """
     tuned, baseline = names
-    difference = comparison.difference
+    difference, metric = comparison.difference, comparison.metric
     word = "better" if difference > 0 else "worse"
-    chance = "" if comparison.significant else ", which may be chance"
-    stands = f"is {word} than {baseline} by {points(abs(difference))} points{chance}"
+    doubt = "" if comparison.significant else ", which may be chance"
+    stands = f"is {word} than {baseline} by {points_of(metric, abs(difference))}{doubt}"
     if not difference:
-        stands = f"and {baseline} are right equally often"
-    mine, theirs = (percent(each.accuracy) for each in answers)
+        equal = "right equally often" if metric == "accuracy" else f"equal in {NAMES[metric]}"
+        stands = f"and {baseline} are {equal}"
+    mine, theirs = (metric_value(metric, each.value(metric)) for each in answers)
+    right = " right" if metric == "accuracy" else ""
     return (
         f"On the {count(len(answers[0].truth))} {part} texts that are not in the training rows, "
-        f"{tuned} {stands}: {mine} against {theirs} right ({evidence(comparison)})."
+        f"{tuned} {stands}: {mine} against {theirs}{right} ({evidence(comparison)})."
     )
 
 
@@ -108,13 +133,11 @@ def aside(tuned: Candidate, other: Candidate, comparison: Comparison) -> str:
     """Return how the tuned classifier stands to one that is no cheap alternative."""
     difference = comparison.difference
     word = "better" if difference > 0 else "worse"
+    apart = points_of(comparison.metric, abs(difference))
     if comparison.significant:
-        stands = f"{tuned.name} is {word} than {other.name} by {points(abs(difference))} points"
+        stands = f"{tuned.name} is {word} than {other.name} by {apart}"
     else:
-        stands = (
-            f"{tuned.name} cannot be told apart from {other.name}: "
-            f"{points(abs(difference))} points {word}"
-        )
+        stands = f"{tuned.name} cannot be told apart from {other.name}: {apart} {word}"
     return (
         f"{stands} ({evidence(comparison)}); it took {_seconds(tuned)} against {_seconds(other)}."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textlora.evaluation.judging import NAMES, Metric
 from textlora.evaluation.leakage import Leakage
 from textlora.evaluation.metrics import ClassificationMetrics, Interval
 from textlora.evaluation.records import BeforeAfter
@@ -83,18 +84,59 @@ def p_value(value: float | None) -> str:
     return f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
 
 
-def headline(metrics: ClassificationMetrics, part: str, unit: str = "texts") -> str:
-    """Return the result in one sentence.
+def points_of(metric: Metric, difference: float, *, signed: bool = False) -> str:
+    """Return a difference in a metric: "2.9 points", "7.1 points of macro F1"."""
+    of = "" if metric == "accuracy" else f" of {NAMES[metric]}"
+    return f"{points(difference, signed=signed)} points{of}"
+
+
+def column(metric: Metric) -> str:
+    """Return a metric's name as a heading: "Accuracy", "Macro F1", "MCC"."""
+    return NAMES[metric][0].upper() + NAMES[metric][1:]
+
+
+def metric_value(metric: Metric, value: float) -> str:
+    """Return a metric as it is usually written: "62.7 %"; Matthews' coefficient as "0.542"."""
+    return decimal(value) if metric == "mcc" else percent(value)
+
+
+def headline(
+    metrics: ClassificationMetrics,
+    part: str,
+    unit: str = "texts",
+    metric: Metric = "accuracy",
+) -> str:
+    """Return the result in one sentence, the metric that is judged by first.
 
     Args:
         metrics: the figures of the part.
         part: "test" or "validation".
         unit: what a row is, in the plural.
+        metric: what the run is judged by.
 
     Returns:
-        For example "87.2 % of 4,000 test reviews right (95 % interval 86.1 to 88.2)".
+        For example "87.2 % of 4,000 test reviews right (95 % interval 86.1 to 88.2)", or "macro
+        F1 41.8 %, micro F1 51.7 % on 2,000 test texts; all labels right in 33.0 %".
     """
-    return f"{percent(metrics.accuracy)} of {answered(metrics, part, unit)} ({interval(metrics)})"
+    if metric == "accuracy":
+        return (
+            f"{percent(metrics.accuracy)} of {answered(metrics, part, unit)} ({interval(metrics)})"
+        )
+    beside = beside_lead(metrics, part, unit, metric).removeprefix(NAMES[metric])
+    return f"{NAMES[metric]} {lead_value(metrics, metric)}{beside} ({interval(metrics)})"
+
+
+def lead_value(metrics: ClassificationMetrics, metric: Metric) -> str:
+    """Return the figure that a headline begins with where it is not the accuracy."""
+    return metric_value(metric, metrics.mcc if metric == "mcc" else metrics.macro_f1)
+
+
+def beside_lead(metrics: ClassificationMetrics, part: str, unit: str, metric: Metric) -> str:
+    """Return what follows that figure: "macro F1 on 400 test texts; 85.8 % right"."""
+    micro = "" if metrics.micro_f1 is None else f", micro F1 {percent(metrics.micro_f1)}"
+    right = percent(metrics.accuracy)
+    right = f"all labels right in {right}" if metrics.multi_label else f"{right} right"
+    return f"{NAMES[metric]}{micro} on {count(metrics.rows)} {part} {unit}; {right}"
 
 
 def leakage_sentence(leakage: Leakage, *, multi_label: bool = False) -> str:

@@ -11,9 +11,10 @@ from rich.console import Console
 from textlora.config import ComputeConfig
 from textlora.errors import ConfigError, DataError, RunError
 from textlora.evaluation.candidates import Answers
+from textlora.evaluation.judging import Metric
 from textlora.evaluation.side_by_side import Contender, SideBySide, side_by_side
 from textlora.inference.evaluating import answer_file
-from textlora.inference.finished import AnsweredTexts, FinishedRun, adapter_bytes
+from textlora.inference.finished import AnsweredTexts, FinishedRun
 from textlora.run import RunFolder
 
 _GIVE_DATA = "Ask all of them about the same rows with --data FILE."
@@ -31,7 +32,7 @@ def compare_runs(paths: Sequence[Path]) -> SideBySide:
     answered = _aligned([(run.path, run.parts[part]) for run in runs])
     return side_by_side(
         [
-            Contender(str(run.path), rows.answers, run.seconds, run.size_bytes)
+            Contender(str(run.path), rows.answers, run.seconds, run.size_bytes, run.metric)
             for run, rows in zip(runs, answered, strict=True)
         ],
         part,
@@ -70,7 +71,7 @@ def compare_on(
         asked.append((path, AnsweredTexts(tuple(rows.part.table.texts), answers, spec.label_names)))
     return side_by_side(
         [
-            Contender(str(path), rows.answers, *_costs(path))
+            Contender(str(path), rows.answers, *_known(path))
             for path, rows in zip(paths, _aligned(asked), strict=True)
         ],
         source,
@@ -130,9 +131,9 @@ def _check_same(path: Path, rows: AnsweredTexts, first_path: Path, first: Answer
         )
 
 
-def _costs(path: Path) -> tuple[float | None, int | None]:
-    """Return training time and adapter size of a run; of an adapter folder nothing is known."""
+def _known(path: Path) -> tuple[float | None, int | None, Metric | None]:
+    """Return training time, adapter size and metric of a run; of an adapter alone, nothing."""
     if not RunFolder(path).metrics.is_file():
-        return None, None
+        return None, None, None
     run = FinishedRun.read(path)
-    return run.seconds, adapter_bytes(RunFolder(path))
+    return run.seconds, run.size_bytes, run.metric

@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from textlora.config import ComputeConfig, RunConfig, build_config
-from textlora.data.labels import LabelSet
+from textlora.data.labels import LabelSet, Targets
 from textlora.data.loading import Part, load_labelled
 from textlora.data.rare_classes import reasons_in_words
 from textlora.data.rows import bad_row_error, rows_of_html
@@ -19,6 +19,7 @@ from textlora.evaluation.decisions import Decision
 from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
 from textlora.evaluation.progress import progress_bar
 from textlora.inference.predictor import Predictor, Probabilities
+from textlora.inference.scoring import Logits
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 
@@ -48,13 +49,18 @@ class AnsweredRows:
 
     Args:
         part: the rows.
-        probabilities: [rows, classes].
+        logits: raw, [rows, units].
         predictor: the run.
     """
 
     part: Part
-    probabilities: Probabilities
+    logits: Logits
     predictor: Predictor
+
+    @property
+    def probabilities(self) -> Probabilities:
+        """Of every class, [rows, classes]."""
+        return self.predictor.probabilities_of(self.logits)
 
 
 def evaluate_file(
@@ -88,16 +94,29 @@ def evaluate_file(
         min_confidence=min_confidence,
         **overrides,
     )
-    part, answers, spec = answered.part, answered.probabilities, answered.predictor.spec
-    metrics = classification_metrics(
-        part.targets,
-        answers,
+    targets, decision = answered.part.targets, answered.predictor.spec.decision
+    metrics = metrics_of(answered.predictor, targets, answered.logits)
+    decisions = DecisionFigures.of(targets, answered.probabilities, decision)
+    return Evaluation(metrics, decisions, decision)
+
+
+def metrics_of(predictor: Predictor, targets: Targets, logits: Logits) -> ClassificationMetrics:
+    """Return the figures of a classifier, by its temperature and its rule.
+
+    Args:
+        predictor: the classifier.
+        targets: the truth.
+        logits: its raw logits, [rows, units].
+    """
+    spec = predictor.spec
+    return classification_metrics(
+        targets,
+        predictor.probabilities_of(logits),
         spec.label_names,
         multi_label=spec.head.multi_label,
         decision=spec.decision,
+        logits=logits.astype(np.float64) / spec.temperature,
     )
-    decisions = DecisionFigures.of(part.targets, answers, spec.decision)
-    return Evaluation(metrics, decisions, spec.decision)
 
 
 def answer_file(
@@ -134,8 +153,8 @@ def answer_file(
         why = reasons_in_words(part.table.rejected)
         console.print(f"{len(part.table.rejected):,} rows left out: {why}", style="yellow")
     with progress_bar(console, "evaluating", len(part)) as progress:
-        answers = predictor.predict_proba(part.table.texts, progress)
-    return AnsweredRows(part, answers, predictor)
+        logits = predictor.logits(predictor.sequences(part.table.texts), progress)
+    return AnsweredRows(part, logits, predictor)
 
 
 def _without_rows_of_html(part: Part, on_bad_rows: str) -> Part:

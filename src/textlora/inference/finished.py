@@ -12,7 +12,9 @@ import numpy as np
 
 from textlora.errors import RunError
 from textlora.evaluation.candidates import Answers
+from textlora.evaluation.judging import Metric, judging_metric
 from textlora.model.spec import ClassifierSpec
+from textlora.recipes import load_recipe
 from textlora.run import RunFolder, read_json
 
 _PROBABILITY = "probability_"
@@ -56,6 +58,7 @@ class FinishedRun:
         parts: what it answered, by part.
         seconds: training time.
         size_bytes: size of its adapter's weights.
+        metric: what it is judged by.
     """
 
     path: Path
@@ -63,6 +66,7 @@ class FinishedRun:
     parts: Mapping[str, AnsweredTexts]
     seconds: float
     size_bytes: int
+    metric: Metric = "accuracy"
 
     @classmethod
     def read(cls, path: Path) -> FinishedRun:
@@ -78,16 +82,24 @@ class FinishedRun:
         try:
             seconds = float(read_json(folder.metrics)["training"]["seconds"])
             parts = _read_predictions(folder.predictions, spec)
+            metric = _metric(folder, spec)
         except (OSError, KeyError, ValueError, TypeError) as error:
             raise RunError(
                 f"{path}: the run's figures cannot be read ({error}).", "Train it again."
             ) from error
-        return cls(path, spec, parts, seconds, adapter_bytes(folder))
+        return cls(path, spec, parts, seconds, adapter_bytes(folder), metric)
 
 
 def adapter_bytes(folder: RunFolder) -> int:
     """Return the size of a run's adapter weights, the head among them."""
     return sum(file.stat().st_size for file in folder.adapter.glob("*.safetensors"))
+
+
+def _metric(folder: RunFolder, spec: ClassifierSpec) -> Metric:
+    if not folder.config.is_file():
+        return "accuracy"
+    chosen = load_recipe(str(folder.config)).config().training.metric_for_best_model
+    return judging_metric(chosen, spec.head.multi_label)
 
 
 def _read_predictions(path: Path, spec: ClassifierSpec) -> dict[str, AnsweredTexts]:

@@ -11,6 +11,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from textlora.config import BUNDLED_MODEL, RunConfig
 from textlora.evaluation.decision_wording import rule_in_words
+from textlora.evaluation.judging import Metric, judging_metric
 from textlora.evaluation.metrics import ClassificationMetrics
 from textlora.evaluation.wording import count, decimal, headline, percent
 from textlora.model.backbones import Backbone
@@ -123,12 +124,13 @@ def model_card(
         circumstances: what else is known of the run.
     """
     known = circumstances or Circumstances()
+    metric = judging_metric(config.training.metric_for_best_model, spec.head.multi_label)
     title = known.repo.rpartition("/")[2] if known.repo else f"{config.recipe or 'textlora'}"
     body = _BODY.format(
         title=title if known.repo else f"{title} classifier",
         base=f"`{public_name(spec.backbone)}`",
         answer="which of its labels apply" if spec.head.multi_label else "which class it is of",
-        figures=_figures(figures),
+        figures=_figures(figures, metric),
         verdict=_verdict(known),
         load=_LOAD_FROM_HUB.format(repo=known.repo) if known.repo else _LOAD,
         without_textlora=_without_textlora(spec, known.repo),
@@ -185,8 +187,8 @@ def _metadata(
     )
 
 
-def _figures(figures: Mapping[str, ClassificationMetrics]) -> str:
-    sentences = [headline(metrics, part) for part, metrics in figures.items()]
+def _figures(figures: Mapping[str, ClassificationMetrics], metric: Metric) -> str:
+    sentences = [headline(metrics, part, metric=metric) for part, metrics in figures.items()]
     part = _lead(figures)
     if part is None:
         return ""

@@ -187,7 +187,11 @@ def build_base_classifier(config: PretrainedConfig, head: HeadSpec) -> BaseClass
 
 
 def classification_loss(
-    logits: Tensor, targets: Tensor, loss: Loss, class_weights: Tensor | None = None
+    logits: Tensor,
+    targets: Tensor,
+    loss: Loss,
+    class_weights: Tensor | None = None,
+    row_weights: Tensor | None = None,
 ) -> Tensor:
     """Return the mean loss over a batch.
 
@@ -198,21 +202,41 @@ def classification_loss(
         class_weights: [classes], and the mean is the weighted one, as torch's cross entropy has
             it; multi-label: [2, classes], the weights of a label's absence and of its presence.
             None: all 1.
+        row_weights: [batch], as if a row were there so many times, 1 on average over all rows.
+            Their sum divides nothing: a row counts the same in whatever batch it is. None: all 1.
     """
     logits = logits.float()
     if class_weights is not None:
         class_weights = class_weights.to(logits)
-    if loss == "cross_entropy":
-        return functional.cross_entropy(logits, targets.long(), class_weights)
-    labels = targets.to(logits.dtype).reshape(logits.shape)
-    if class_weights is None:
-        return functional.binary_cross_entropy_with_logits(logits, labels)
+    each, total = _row_losses(logits, targets, loss, class_weights)
+    if row_weights is not None:
+        each = each * row_weights.to(each)
+    return each.sum() / total
+
+
+def _row_losses(
+    logits: Tensor, targets: Tensor, loss: Loss, class_weights: Tensor | None
+) -> tuple[Tensor, Tensor | int]:
+    """Return the loss of each row [batch], by its class's weight, and what the mean divides by."""
     if targets.ndim == 2:
-        weights = torch.where(labels == 1, class_weights[1], class_weights[0])
-        return functional.binary_cross_entropy_with_logits(logits, labels, weights)
-    weights = class_weights[targets.long()].reshape(logits.shape)
-    total = functional.binary_cross_entropy_with_logits(logits, labels, weights, reduction="sum")
-    return total / weights.sum()
+        labels, weights = targets.to(logits.dtype), None
+        if class_weights is not None:
+            weights = torch.where(labels == 1, class_weights[1], class_weights[0])
+        by_label = functional.binary_cross_entropy_with_logits(
+            logits, labels, weights, reduction="none"
+        )
+        return by_label.mean(dim=1), len(targets)
+    numbers = targets.long()
+    total = len(targets) if class_weights is None else class_weights[numbers].sum()
+    if loss == "cross_entropy":
+        return functional.cross_entropy(logits, numbers, class_weights, reduction="none"), total
+    each = functional.binary_cross_entropy_with_logits(
+        logits[:, 0],
+        numbers.to(logits.dtype),
+        None if class_weights is None else class_weights[numbers],
+        reduction="none",
+    )
+    return each, total
 
 
 def probabilities(logits: Tensor, head: HeadSpec, temperature: float = 1.0) -> Tensor:

@@ -21,6 +21,12 @@ SOURCE_KEYS = (
     *("dataset_config", "dataset_revision"),
 )
 
+# What a run did before there was the setting, which its saved settings lack.
+BEFORE_SETTINGS: dict[str, dict[str, Any]] = {
+    "model": {"head_init": "random"},
+    "training": {"contrastive_weight": 0.0},
+}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -101,9 +107,12 @@ def _from_file(path: Path) -> Recipe:
     about = values.pop("about", None) or {}
     if not isinstance(about, dict):
         raise ConfigError(f"{path}: 'about' is no mapping.", "Write about: {title: …}.")
-    # A run's own config.yaml names the recipe it came from.
-    name = values.pop("recipe", None) or path.stem
+    # A run's own config.yaml, and nothing else, names the recipe it came from.
+    recipe = values.pop("recipe", None)
     for section, entries in values.items():
         if not isinstance(entries, dict):
             raise ConfigError(f"{path}: '{section}' is no section of settings.", "Indent its keys.")
-    return Recipe(name, values, about.get("title", ""), about.get("published", {}))
+    if recipe is not None:
+        for section, entries in BEFORE_SETTINGS.items():
+            values[section] = {**entries, **values.get(section, {})}
+    return Recipe(recipe or path.stem, values, about.get("title", ""), about.get("published", {}))

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from transformers import TrainingArguments
 
-from textlora.config import TrainingConfig
+from textlora.config import SettledTraining
 from textlora.errors import ConfigError, MissingExtraError
 
 
 def training_arguments(
-    config: TrainingConfig, folder: Path, *, choose_best: bool = True
+    config: SettledTraining, folder: Path, *, choose_best: bool = True
 ) -> TrainingArguments:
     """Translate the settings.
 
@@ -64,7 +64,7 @@ def training_arguments(
 
 
 def optimizer_of(
-    config: TrainingConfig,
+    config: SettledTraining,
 ) -> tuple[type[torch.optim.Optimizer], dict[str, Any]] | None:
     """Return class and arguments of the optimizer, or None for the Trainer's AdamW."""
     if config.optim == "adamw":

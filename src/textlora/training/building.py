@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedTokenizerBase, set_seed
 
-from textlora.config import RunConfig
+from textlora.config import SettledConfig
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.inference.predictor import Predictor
@@ -46,7 +46,7 @@ class Classifier:
     prefix: PrefixForward | None
 
 
-def build_classifier(config: RunConfig, parts: Parts) -> Classifier:
+def build_classifier(config: SettledConfig, parts: Parts) -> Classifier:
     """Load the encoder, put a fresh head and adapter on it, and fix how texts are prepared."""
     set_seed(config.training.seed)
     backbone = Backbone(config.model.name_or_path, config.model.revision).absolute()

@@ -57,6 +57,12 @@ def is_sound(checkpoint: Path) -> bool:
         return False
 
 
+def discard_all(folder: Path) -> None:
+    """Remove every checkpoint, so that a training begins anew."""
+    if folder.is_dir():
+        shutil.rmtree(folder)
+
+
 def newest_sound(folder: Path) -> tuple[Path | None, list[Path]]:
     """Find the checkpoint to resume from.
 

@@ -13,7 +13,7 @@ from textlora.errors import ConfigError
 
 
 def class_weights(
-    setting: Literal["balanced"] | Mapping[str, float] | None,
+    setting: Literal["balanced", "sqrt_balanced"] | Mapping[str, float] | None,
     targets: np.ndarray[Any, Any],
     label_names: Sequence[str],
 ) -> Tensor | None:
@@ -21,10 +21,11 @@ def class_weights(
 
     "balanced" is scikit-learn's: rows / (classes x rows of the class), so that every class
     weighs the same in all and a row weighs 1 on average; multi-label: the same for the absence
-    and the presence of each label. A class without rows weighs 1: it is in no loss.
+    and the presence of each label. "sqrt_balanced" takes the square roots of these: between all
+    rows and all classes alike. A class without rows weighs 1: it is in no loss.
 
     Args:
-        setting: "balanced", weights by class name (1 for those not named), or None.
+        setting: "balanced", "sqrt_balanced", weights by class name (1 for those not named), None.
         targets: of the training part: class numbers [rows], or 0/1 [rows, classes].
         label_names: the class names.
 
@@ -37,13 +38,19 @@ def class_weights(
     if setting is None:
         return None
     multi_label = targets.ndim == 2
-    if setting != "balanced":
+    if not isinstance(setting, str):
         named = torch.tensor(_by_name(setting, label_names))
         return torch.stack([torch.ones_like(named), named]) if multi_label else named
     if multi_label:
         columns = [_balanced(column, 2) for column in targets.astype(np.int64).T]
-        return torch.tensor(np.stack(columns, axis=1), dtype=torch.float32)
-    return torch.tensor(_balanced(targets.astype(np.int64), len(label_names)), dtype=torch.float32)
+        weights = np.stack(columns, axis=1)
+    else:
+        weights = _balanced(targets.astype(np.int64), len(label_names))
+    if setting == "sqrt_balanced":
+        weights = np.sqrt(weights)
+        if not multi_label:
+            weights /= weights[targets.astype(np.int64)].mean()
+    return torch.tensor(weights, dtype=torch.float32)
 
 
 def _balanced(numbers: np.ndarray[Any, Any], classes: int) -> np.ndarray[Any, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from rich.console import Console
 
-from textlora.config import RunConfig
+from textlora.config import SettledConfig
 from textlora.data.copies import copied_in
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
@@ -21,11 +21,13 @@ from textlora.evaluation.calibration import Calibration
 from textlora.evaluation.candidates import Answers
 from textlora.evaluation.console import labelled
 from textlora.evaluation.leakage import Leakage, measure_leakage
-from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
+from textlora.evaluation.metrics import ClassificationMetrics
 from textlora.evaluation.mistakes import Mistakes, find_mistakes
 from textlora.evaluation.progress import progress_bar
 from textlora.evaluation.verdict import Verdict
+from textlora.inference.evaluating import metrics_of
 from textlora.inference.explaining import explain_many, require_captum
+from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import Logits
 from textlora.training.deciding import Decided, decide
@@ -55,13 +57,7 @@ class PartResult:
         """Turn the raw logits of a part into answers and figures, by temperature and rule."""
         spec = predictor.spec
         values = predictor.probabilities_of(logits)
-        metrics = classification_metrics(
-            part.targets,
-            values,
-            spec.label_names,
-            multi_label=spec.head.multi_label,
-            decision=spec.decision,
-        )
+        metrics = metrics_of(predictor, part.targets, logits)
         return cls(part, values, spec.decision.labels(values, spec.head.multi_label), metrics)
 
 
@@ -87,11 +83,12 @@ class Conclusion:
 
 
 def conclude(
-    config: RunConfig,
+    config: SettledConfig,
     predictor: Predictor,
     parts: Parts,
     sequences: Mapping[str, TokenizedTexts],
     seconds: float,
+    states: FrozenStates,
     console: Console,
 ) -> Conclusion:
     """Choose temperature and rule on validation, then evaluate, judge and explain.
@@ -102,6 +99,7 @@ def conclude(
         parts: the data.
         sequences: token ids by part.
         seconds: how long the training took.
+        states: the frozen encoder, for the baseline on it.
         console: where progress is shown.
     """
     assert parts.validation is not None  # noqa: S101 - there is no training without
@@ -129,6 +127,7 @@ def conclude(
             {name: result.probabilities for name, result in results.items()},
             seconds=seconds,
             config=config,
+            states=states,
             console=console,
             clean=~copied if leakage and leakage.matters and leakage.clean else None,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from textlora.config import EvaluationConfig
+from textlora.config import SettledEvaluation
 from textlora.evaluation.calibration import Calibration, calibrate
 from textlora.evaluation.decisions import choose_decision
 from textlora.inference.predictor import Predictor
@@ -30,7 +30,7 @@ class Decided:
 
 
 def decide(
-    predictor: Predictor, logits: Logits, targets: Targets, settings: EvaluationConfig
+    predictor: Predictor, logits: Logits, targets: Targets, settings: SettledEvaluation
 ) -> Decided:
     """Fit the temperature, then choose the rule by the calibrated probabilities.
 

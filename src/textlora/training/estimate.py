@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from torch import nn
 
-from textlora.config import RunConfig
+from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError
@@ -20,7 +20,8 @@ from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, length_batches, sco
 from textlora.inspection.records import Estimate
 from textlora.model.forward import Forward, TokenSequences
 from textlora.training.building import Classifier, build_classifier, tokenize_parts
-from textlora.training.job import training_inputs
+from textlora.training.fitting import training_inputs
+from textlora.training.settling import settle
 from textlora.training.trial import (
     TrialSteps,
     peak_memory,
@@ -78,14 +79,15 @@ def estimate_training(config: RunConfig, parts: Parts, *, steps: int = STEPS) ->
     """
     if parts.validation is None:
         raise ConfigError("There are no validation rows.", "Give some with --valid.")
-    classifier = build_classifier(config, parts)
+    settled = settle(config, parts, Console(quiet=True)).config
+    classifier = build_classifier(settled, parts)
     windows = config.data.train_windows
     sequences = tokenize_parts(parts, classifier.predictor, train_windows=windows)
-    return estimate_with(config, classifier, sequences, parts.train.targets, steps=steps)
+    return estimate_with(settled, classifier, sequences, parts.train.targets, steps=steps)
 
 
 def estimate_with(
-    config: RunConfig,
+    config: SettledConfig,
     classifier: Classifier,
     sequences: Mapping[str, TokenizedTexts],
     targets: np.ndarray[Any, Any],
@@ -152,7 +154,7 @@ def _epoch_cost(lengths: np.ndarray[Any, Any], size: int, cost: Cost) -> int:
 
 
 def _extrapolate(
-    config: RunConfig,
+    config: SettledConfig,
     classifier: Classifier,
     forward: Forward,
     sequences: Mapping[str, TokenizedTexts],

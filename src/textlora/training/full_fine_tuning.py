@@ -13,7 +13,7 @@ from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, Trainer
 from transformers.trainer_callback import PrinterCallback
 
 from textlora.baselines.protocol import LabelledTexts
-from textlora.config import TrainingConfig
+from textlora.config import SettledTraining
 from textlora.errors import storage_errors
 from textlora.evaluation.scores import FloatArray
 from textlora.inference.windows import score_texts
@@ -45,7 +45,7 @@ class FullFineTuning:
         self,
         spec: ClassifierSpec,
         tokenizer: PreTrainedTokenizerBase,
-        training: TrainingConfig,
+        training: SettledTraining,
         *,
         scratch: Path,
         console: Console,

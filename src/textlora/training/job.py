@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-from peft import PeftModel
 from rich.console import Console
-from transformers import EarlyStoppingCallback, TrainerCallback
-from transformers.trainer_callback import PrinterCallback
 
-from textlora.config import RunConfig
+from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Parts, load_parts
 from textlora.data.tokenizing import TokenizedTexts
-from textlora.errors import ConfigError, TextloraError, storage_errors
+from textlora.errors import ConfigError, TextloraError
 from textlora.evaluation.console import labelled
 from textlora.evaluation.decisions import check_rule
+from textlora.evaluation.judging import judging_metric
 from textlora.evaluation.progress import LongWork
-from textlora.evaluation.records import EpochRecord
 from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection, inspect_parts, short_lines
-from textlora.model.forward import Forward, TokenSequences
-from textlora.paths import cache_dir
 from textlora.run import RunFolder, write_text
-from textlora.training import checkpoints, samples
-from textlora.training.arguments import optimizer_of, training_arguments
+from textlora.training import samples
 from textlora.training.building import (
     Classifier,
     build_classifier,
@@ -36,13 +27,21 @@ from textlora.training.building import (
 )
 from textlora.training.class_weights import class_weights
 from textlora.training.concluding import conclude
-from textlora.training.prefix import prefix_cache
-from textlora.training.progress import ProgressCallback, record_of
+from textlora.training.diagnosis import (
+    notices,
+)
+from textlora.training.fitting import fit_twice_if_need_be, training_floor
+from textlora.training.reporting import write_report
 from textlora.training.results import TrainedRun, write_results
-from textlora.training.trainer import ClassifierTrainer, LabelledSequences, validation_metrics
+from textlora.training.settling import settle
+from textlora.training.start import (
+    start_at_regression,
+)
+from textlora.training.verdict import judged_part
 
 # The search takes seconds for thousands of rows and minutes for millions.
 MOST_ROWS_FOR_NEAR = 50_000
+NAMED_CLASSES = 10
 
 
 def train(
@@ -53,6 +52,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     parts: Parts | None = None,
+    report: bool = True,
 ) -> TrainedRun:
     """Train a classifier and write the run folder.
 
@@ -63,6 +63,7 @@ def train(
         resume: go on from the newest sound checkpoint in the folder.
         overwrite: replace a run that is in the folder.
         parts: data that is already in memory, in place of `config.data`'s sources.
+        report: write plots and report, too; else `write_report` can do it later.
 
     Raises:
         TextloraError: anything the user can mend; nothing is left that looks finished.
@@ -77,13 +78,15 @@ def train(
             "There are no validation rows to choose the best epoch by (data.validation_size is 0).",
             "Set data.validation_size to a share such as 0.1, or give rows with --valid.",
         )
+    settled = settle(config, parts, console)
+    config = settled.config
     check_settings(config, parts)
     classifier = build_classifier(config, parts)
     with LongWork(console, "tokenizing"):
         sequences = tokenize_parts(
             parts, classifier.predictor, train_windows=config.data.train_windows
         )
-    announce(console, parts, classifier)
+    announce(console, parts, classifier, settled.reasons)
     inspection = inspect(parts, sequences, classifier.predictor, console)
     chosen = samples.choose(config.data.sample_texts, parts)
     before = classifier.predictor.predict([sample.text for sample in chosen])
@@ -91,11 +94,20 @@ def train(
     with _Failing(folder, resume, overwrite):
         write_text(folder.config, config.to_yaml())
         started = time.perf_counter()
-        history = fit(config, classifier, parts, sequences, folder, console)
+        if config.model.head_init == "logistic_regression":
+            metric = judging_metric(config.training.metric_for_best_model, parts.labels.multi_label)
+            start_at_regression(classifier.predictor, parts, sequences, settled.states, metric)
+        config, history = fit_twice_if_need_be(
+            config, classifier, parts, sequences, folder, console
+        )
         # With what was before a resumption.
         seconds = max(time.perf_counter() - started, history[-1].seconds)
-        conclusion = conclude(config, classifier.predictor, parts, sequences, seconds, console)
+        conclusion = conclude(
+            config, classifier.predictor, parts, sequences, seconds, settled.states, console
+        )
         after = conclusion.predictor.predict([sample.text for sample in chosen])
+        lead = conclusion.results[judged_part(parts)].metrics
+        told = notices(history, lead, training_floor(config, parts), config.training)
         run = TrainedRun(
             folder=folder,
             config=config,
@@ -105,12 +117,15 @@ def train(
             before_after=samples.compare(chosen, before, after),
             inspection=inspection,
             seconds=seconds,
+            notices=told,
         )
-        write_results(run, parts, sequences, classifier.untrained)
+        write_results(run, parts, classifier.untrained)
+        if report:
+            write_report(run, parts, sequences)
     return run
 
 
-def check_settings(config: RunConfig, parts: Parts) -> None:
+def check_settings(config: SettledConfig, parts: Parts) -> None:
     """Refuse rules and weights that do not fit the classes, before anything is trained.
 
     Raises:
@@ -121,10 +136,12 @@ def check_settings(config: RunConfig, parts: Parts) -> None:
     class_weights(config.training.class_weight, parts.train.targets, labels.names)
 
 
-def announce(console: Console, parts: Parts, classifier: Classifier) -> None:
-    """Say what is about to be trained, on what."""
+def announce(
+    console: Console, parts: Parts, classifier: Classifier, reasons: Sequence[str] = ()
+) -> None:
+    """Say what is about to be trained, on what, and by which settings that followed the data."""
     rows = ", ".join(f"{len(part.table):,} {name}" for name, part in named_parts(parts).items())
-    console.print(labelled("Data", f"{rows}; classes: {', '.join(parts.labels.names)}"))
+    console.print(labelled("Data", f"{rows}; {_classes_in_words(parts.labels.names)}"))
     for note in parts.notes:
         console.print(labelled("", note))
     if parts.set_aside:
@@ -140,6 +157,14 @@ def announce(console: Console, parts: Parts, classifier: Classifier) -> None:
     console.print(labelled("Model", model))
     console.print(labelled("Trainable", f"{classifier.parameters} parameters"))
     console.print(labelled("Path", classifier.path_reason))
+    for number, line in enumerate(reasons):
+        console.print(labelled("Settings" if number == 0 else "", line))
+
+
+def _classes_in_words(names: Sequence[str]) -> str:
+    if len(names) <= NAMED_CLASSES:
+        return f"classes: {', '.join(names)}"
+    return f"{len(names)} classes: {', '.join(names[:NAMED_CLASSES])}, …"
 
 
 def inspect(
@@ -158,93 +183,6 @@ def inspect(
     for number, line in enumerate(lines):
         console.print(labelled("Notice" if number == 0 else "", line, "bold yellow"))
     return inspection
-
-
-def fit(
-    config: RunConfig,
-    classifier: Classifier,
-    parts: Parts,
-    sequences: dict[str, TokenizedTexts],
-    folder: RunFolder,
-    console: Console,
-) -> list[EpochRecord]:
-    """Train, keep the best checkpoint's weights in the model, and return the evaluations."""
-    predictor = classifier.predictor
-    assert parts.validation is not None  # noqa: S101 - train has asked
-    assert isinstance(predictor.model, PeftModel)  # noqa: S101
-    progress = ProgressCallback(console)
-    callbacks: list[TrainerCallback] = [progress]
-    if config.training.early_stopping_patience is not None:
-        callbacks.append(EarlyStoppingCallback(config.training.early_stopping_patience))
-    # Before the frozen layers are run, which may take minutes: it refuses what cannot be.
-    arguments = training_arguments(config.training, folder.checkpoints)
-    with training_inputs(config, classifier, sequences, console) as (forward, inputs):
-        trainer = ClassifierTrainer(
-            predictor.model,
-            head=predictor.spec.head,
-            forward=forward,
-            window_pooling=predictor.spec.window_pooling,
-            metrics=validation_metrics(predictor.spec.label_names, predictor.spec.head.multi_label),
-            args=arguments,
-            train_dataset=LabelledSequences(
-                inputs["train"], parts.train.targets, sequences["train"].text_offsets
-            ),
-            eval_dataset=LabelledSequences(
-                inputs["validation"],
-                parts.validation.targets,
-                sequences["validation"].text_offsets,
-            ),
-            callbacks=callbacks,
-            class_weights=class_weights(
-                config.training.class_weight, parts.train.targets, predictor.spec.label_names
-            ),
-            optimizer=optimizer_of(config.training),
-        )
-        trainer.remove_callback(PrinterCallback)
-        checkpoint = _checkpoint_to_resume(folder, console)
-        writing = storage_errors(f"writing a checkpoint to {folder.checkpoints}")
-        with progress.bar, writing, checkpoints.only_plain_values():
-            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    predictor.model.eval()
-    return _history(trainer)
-
-
-@contextmanager
-def training_inputs(
-    config: RunConfig,
-    classifier: Classifier,
-    sequences: Mapping[str, TokenizedTexts],
-    console: Console,
-) -> Iterator[tuple[Forward, Mapping[str, TokenSequences]]]:
-    """Yield what the training runs, and on what, by part."""
-    if classifier.prefix is None:
-        yield classifier.predictor.forward, sequences
-        return
-    with prefix_cache(
-        classifier.prefix,
-        sequences,
-        ram_gb=config.compute.prefix_ram_gb,
-        folder=cache_dir() / "prefix",
-        console=console,
-    ) as states:
-        yield classifier.prefix, states
-
-
-def _checkpoint_to_resume(folder: RunFolder, console: Console) -> Path | None:
-    checkpoint, unsound = checkpoints.newest_sound(folder.checkpoints)
-    for path in unsound:
-        console.print(labelled("Resume", f"{path.name} is incomplete and is not used"))
-    checkpoints.discard(unsound)
-    if checkpoint is not None:
-        checkpoints.check_contents(checkpoint)
-        console.print(labelled("Resume", f"from {checkpoint.name}"))
-    return checkpoint
-
-
-def _history(trainer: ClassifierTrainer) -> list[EpochRecord]:
-    records = [record_of(entry) for entry in trainer.state.log_history if "eval_loss" in entry]
-    best = trainer.state.best_global_step
-    return [replace(record, best=record.step == best) for record in records]
 
 
 class _Failing:

@@ -17,10 +17,11 @@ from torch import Tensor
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
-from textlora.config import RunConfig, TrainingConfig
+from textlora.config import RunConfig, SettledTraining
 from textlora.data.labels import Targets
 from textlora.data.loading import Parts
 from textlora.data.splitting import Indices
+from textlora.evaluation.scores import FloatArray
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.windows import Offsets, score_texts
 from textlora.model.fast_forward import FastForward
@@ -30,7 +31,10 @@ from textlora.model.prefix_forward import PrefixForward
 from textlora.training.arguments import optimizer_of, training_arguments
 from textlora.training.building import Classifier, build_classifier, tokenize_parts
 from textlora.training.class_weights import class_weights
-from textlora.training.job import announce, training_inputs
+from textlora.training.fitting import training_inputs
+from textlora.training.job import announce
+from textlora.training.settling import settle
+from textlora.training.start import put_weights, start_at_states, trained_weights
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences
 
 
@@ -60,10 +64,13 @@ class Texts:
     Args:
         sequences: of all texts, those of a text together.
         text_offsets: the first sequence of each text, and the end, `[texts + 1]`.
+        states: of the frozen encoder, `[texts, hidden]`, where the head starts from a regression
+            on them.
     """
 
     sequences: TokenSequences
     text_offsets: Offsets
+    states: FloatArray | None = None
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -74,7 +81,8 @@ class Texts:
         starts, counts = self.text_offsets[rows], np.diff(self.text_offsets)[rows]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         chosen = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], counts)
-        return Texts(SelectedSequences(self.sequences, chosen), offsets)
+        states = None if self.states is None else self.states[rows]
+        return Texts(SelectedSequences(self.sequences, chosen), offsets, states)
 
 
 @dataclass(frozen=True)
@@ -93,15 +101,13 @@ class Refitter:
 
     predictor: Predictor
     forward: Forward
-    training: TrainingConfig
+    training: SettledTraining
     fresh: Mapping[str, Tensor]
 
     @classmethod
-    def of(cls, predictor: Predictor, forward: Forward, training: TrainingConfig) -> Refitter:
+    def of(cls, predictor: Predictor, forward: Forward, training: SettledTraining) -> Refitter:
         """Remember a classifier that is not trained yet."""
-        parameters = predictor.model.named_parameters()
-        fresh = {name: p.detach().clone() for name, p in parameters if p.requires_grad}
-        return cls(predictor, forward, training, fresh)
+        return cls(predictor, forward, training, trained_weights(predictor.model))
 
     def fit(
         self,
@@ -122,6 +128,8 @@ class Refitter:
         self.reset()
         model = self.predictor.model
         assert isinstance(model, PeftModel)  # noqa: S101
+        if texts.states is not None:
+            start_at_states(self.predictor, texts.states, targets)
         spec, training = self.predictor.spec, self.training.model_copy(update={"seed": seed})
         # The Trainer makes its folder, though nothing is written into it.
         with tempfile.TemporaryDirectory() as folder:
@@ -156,12 +164,9 @@ class Refitter:
         answers: Probabilities = probabilities(torch.from_numpy(logits), spec.head).numpy()
         return answers
 
-    @torch.no_grad()
     def reset(self) -> None:
-        """Put the fresh weights back, in place: the fast path holds on to these tensors."""
-        for name, parameter in self.predictor.model.named_parameters():
-            if name in self.fresh:
-                parameter.copy_(self.fresh[name])
+        """Put the fresh weights back."""
+        put_weights(self.predictor.model, self.fresh)
 
 
 @contextmanager
@@ -180,14 +185,22 @@ def refitting(
         The refitter, and the texts of "train" and, where there is one, "validation".
     """
     parts = replace(parts, test=None)
-    classifier = _with_prefix(build_classifier(config, parts))
+    settled = settle(config, parts, console)
+    classifier = _with_prefix(build_classifier(settled.config, parts))
     windows = config.data.train_windows or parts.validation is None
     tokens = tokenize_parts(parts, classifier.predictor, train_windows=windows)
-    announce(console, parts, classifier)
+    announce(console, parts, classifier, settled.reasons)
+    states: dict[str, FloatArray] = {}
+    if settled.config.model.head_init == "logistic_regression":
+        states["train"] = settled.states(tokens["train"])
+        settled.states.release()
     with training_inputs(config, classifier, tokens, console) as (forward, inputs):
-        refitter = Refitter.of(classifier.predictor, forward, config.training)
+        refitter = Refitter.of(classifier.predictor, forward, settled.config.training)
         try:
-            texts = {name: Texts(inputs[name], tokens[name].text_offsets) for name in tokens}
+            texts = {
+                name: Texts(inputs[name], tokens[name].text_offsets, states.get(name))
+                for name in tokens
+            }
             yield refitter, texts
         finally:
             refitter.reset()

@@ -24,7 +24,7 @@ from textlora.evaluation.records import (
 from textlora.evaluation.report import ReportData, render_report
 from textlora.inspection import Finding, Inspection
 from textlora.recipes import load_recipe, recipe_names
-from textlora.run import write_text
+from textlora.run import read_json, write_text
 
 if TYPE_CHECKING:
     from textlora.training.results import TrainedRun
@@ -35,13 +35,8 @@ NO_TEST_PART = (
 )
 
 
-def write_report(
-    run: TrainedRun,
-    parts: Parts,
-    sequences: Mapping[str, TokenizedTexts],
-    environment: dict[str, Any],
-) -> None:
-    """Write the plots and the report.
+def write_report(run: TrainedRun, parts: Parts, sequences: Mapping[str, TokenizedTexts]) -> None:
+    """Write the plots and the report of a run whose other files are written.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -65,11 +60,13 @@ def write_report(
             decisions=figures,
         )
     recipe = run.config.recipe
+    no_test = [NO_TEST_PART] if name != "test" and run.conclusion.verdict is None else []
     data = ReportData(
         title=run.folder.path.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         model=spec.backbone.name_or_path,
         metrics={part: result.metrics for part, result in run.results.items()},
+        metric=run.metric,
         verdict=run.conclusion.verdict,
         recipe=recipe,
         published=load_recipe(recipe).published if recipe in recipe_names() else None,
@@ -95,9 +92,9 @@ def write_report(
         truncated_share=float(np.mean(sequences["train"].full_lengths > spec.max_length)),
         plots={plot: path.read_text(encoding="utf-8") for plot, path in plots.items()},
         settings=run.config.to_yaml(),
-        environment=environment,
+        environment=read_json(run.folder.environment),
         leakage=run.conclusion.leakage,
-        notes=[NO_TEST_PART] if name != "test" and run.conclusion.verdict is None else [],
+        notes=[*run.notices, *no_test],
     )
     write_text(run.folder.report, render_report(data))
 

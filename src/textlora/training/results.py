@@ -6,17 +6,17 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from peft import PeftModel
 
-from textlora.config import RunConfig
+from textlora.config import SettledConfig
 from textlora.data.loading import Parts
 from textlora.data.tables import write_rejected
-from textlora.data.tokenizing import TokenizedTexts
 from textlora.environment import describe_environment
 from textlora.errors import storage_errors
+from textlora.evaluation.judging import Metric, judging_metric
 from textlora.evaluation.records import BeforeAfter, EpochRecord
 from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection
@@ -24,7 +24,7 @@ from textlora.model.adapters import ParameterCount, UntrainedAdapter, export_ada
 from textlora.model.card import Circumstances, model_card
 from textlora.run import RunFolder, write_json, write_text
 from textlora.training.concluding import Conclusion, PartResult
-from textlora.training.reporting import shown, write_report
+from textlora.training.reporting import shown
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,18 @@ class TrainedRun:
         before_after: sample texts before and after.
         inspection: what was found in the data.
         seconds: training time, evaluations included.
+        notices: what is wrong with the training, a sentence each.
     """
 
     folder: RunFolder
-    config: RunConfig
+    config: SettledConfig
     parameters: ParameterCount
     history: list[EpochRecord]
     conclusion: Conclusion
     before_after: list[BeforeAfter]
     inspection: Inspection
     seconds: float
+    notices: list[str] = field(default_factory=list)
 
     @property
     def predictor(self) -> Predictor:
@@ -62,30 +64,30 @@ class TrainedRun:
         return self.conclusion.results
 
     @property
+    def metric(self) -> Metric:
+        """What the run is judged by."""
+        chosen = self.config.training.metric_for_best_model
+        return judging_metric(chosen, self.predictor.spec.head.multi_label)
+
+    @property
     def lead(self) -> tuple[str, PartResult]:
         """The part that the headline is about: test, else validation."""
         name = "test" if "test" in self.results else "validation"
         return name, self.results[name]
 
 
-def write_results(
-    run: TrainedRun,
-    parts: Parts,
-    sequences: Mapping[str, TokenizedTexts],
-    untrained: UntrainedAdapter,
-) -> None:
-    """Write every file of the run folder but its state and its settings.
+def write_results(run: TrainedRun, parts: Parts, untrained: UntrainedAdapter) -> None:
+    """Write every file of the run folder but its state, its settings and its report.
 
     Raises:
         StorageError: the folder cannot be written.
     """
     folder = run.folder
-    environment = describe_environment()
     write_json(folder.metrics, _metrics(run))
     lines = [json.dumps(record.to_dict()) + "\n" for record in run.history]
     write_text(folder.history, "".join(lines))
     write_json(folder.before_after, [item.to_dict() for item in run.before_after])
-    write_json(folder.environment, environment)
+    write_json(folder.environment, describe_environment())
     write_text(folder.predictions, predictions_csv(run.results, run.predictor))
     if parts.set_aside:
         write_rejected(parts.set_aside, folder.rejected)
@@ -97,7 +99,6 @@ def write_results(
     ):
         if record is not None:
             write_json(path, record.to_dict())
-    write_report(run, parts, sequences, environment)
 
 
 def write_adapter(run: TrainedRun, untrained: UntrainedAdapter) -> None:
@@ -151,5 +152,6 @@ def _metrics(run: TrainedRun) -> dict[str, Any]:
             "trainable_parameters": run.parameters.trainable,
             "total_parameters": run.parameters.total,
             "best_epoch": next((record.epoch for record in run.history if record.best), None),
+            "notices": run.notices,
         },
     }

@@ -26,11 +26,13 @@ def print_run(run: TrainedRun, console: Console) -> None:
     console.print()
     console.print(metrics_table(lead.metrics, title=f"{part} part"))
     console.print()
-    console.print(headline(lead.metrics, part), style="bold", highlight=False)
+    console.print(headline(lead.metrics, part, metric=run.metric), style="bold", highlight=False)
     leakage = run.conclusion.leakage
     if leakage is not None and leakage.matters:
         told = leakage_sentence(leakage, multi_label=lead.metrics.multi_label)
         console.print(told, style="bold yellow", highlight=False)
+    for notice in run.notices:
+        console.print(notice, style="bold yellow", highlight=False)
     verdict = run.conclusion.verdict
     if part != "test" and verdict is None:
         console.print(NO_TEST_PART)

@@ -6,18 +6,21 @@ import shutil
 
 from rich.console import Console
 
-from textlora.config import RunConfig
+from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Parts, load_parts
 from textlora.errors import ConfigError, RunError, storage_errors
-from textlora.evaluation.candidates import Answers
+from textlora.evaluation.nearest import Truth, nearest_baseline
 from textlora.evaluation.repetitions import Repetition, Repetitions, Rival, repetitions, rival_of
 from textlora.inference.finished import FinishedRun
+from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder, SeedsFolder, write_json
 from textlora.training.building import named_parts, tokenize_parts
+from textlora.training.diagnosis import second_try_of
 from textlora.training.job import train
-from textlora.training.verdict import judged_part, resampling, train_rivals
+from textlora.training.settling import settle
+from textlora.training.verdict import judged_part, metric_of, resampling, train_rivals
 
 
 def train_seeds(
@@ -55,19 +58,21 @@ def train_seeds(
     if overwrite and folder.path.is_dir():
         with storage_errors(f"removing the old runs in {folder.path}"):
             shutil.rmtree(folder.path)
-    numbers = range(config.training.seed, config.training.seed + seeds)
-    for seed in numbers:
-        _check_settings(_for_seed(config, seed), folder.run(seed))
     parts = load_parts(config.data)
+    settled = settle(config, parts, console)
+    numbers = range(config.training.seed, config.training.seed + seeds)
+    configs = {
+        seed: _as_begun(_for_seed(settled.config, seed), folder.run(seed)) for seed in numbers
+    }
     write_json(folder.summary, {"state": "running", "seeds": list(numbers)})
-    for seed in numbers:
-        _train_one(_for_seed(config, seed), folder.run(seed), parts, console)
-    summary = _sum_up(config, folder, numbers, parts, console)
+    for seed, each in configs.items():
+        _train_one(each, folder.run(seed), parts, console)
+    summary = _sum_up(settled.config, folder, numbers, parts, settled.states, console)
     write_json(folder.summary, {"state": "finished", **summary.to_dict()})
     return summary
 
 
-def _for_seed(config: RunConfig, seed: int) -> RunConfig:
+def _for_seed(config: SettledConfig, seed: int) -> SettledConfig:
     """Return the settings of one seed's run; the baselines are trained once, for all of them."""
     return config.model_copy(
         update={
@@ -79,20 +84,26 @@ def _for_seed(config: RunConfig, seed: int) -> RunConfig:
     )
 
 
-def _check_settings(config: RunConfig, run: RunFolder) -> None:
-    """Refuse a run of an earlier start that was about something else.
+def _as_begun(config: SettledConfig, run: RunFolder) -> SettledConfig:
+    """Return the settings, as an earlier start of the run may have left them for its second try.
 
     Raises:
-        RunError: its settings are not these.
+        RunError: the earlier start was about something else.
     """
-    if run.config.is_file() and load_recipe(str(run.config)).config() != config:
-        raise RunError(
-            f"{run.path}: this run has other settings.",
-            "Begin anew with --overwrite, or choose another --out.",
-        )
+    if not run.config.is_file():
+        return config
+    begun = load_recipe(str(run.config)).config().model_dump()
+    tries = (config, second_try_of(config)) if config.training.second_try else (config,)
+    for each in tries:
+        if each.model_dump() == begun:
+            return each
+    raise RunError(
+        f"{run.path}: this run has other settings.",
+        "Begin anew with --overwrite, or choose another --out.",
+    )
 
 
-def _train_one(config: RunConfig, run: RunFolder, parts: Parts, console: Console) -> None:
+def _train_one(config: SettledConfig, run: RunFolder, parts: Parts, console: Console) -> None:
     state, name = run.state().get("state"), run.path.name
     if state == "finished":
         console.print(f"{name}: finished before, not trained again", highlight=False)
@@ -105,7 +116,12 @@ def _train_one(config: RunConfig, run: RunFolder, parts: Parts, console: Console
 
 
 def _sum_up(
-    config: RunConfig, folder: SeedsFolder, seeds: range, parts: Parts, console: Console
+    config: SettledConfig,
+    folder: SeedsFolder,
+    seeds: range,
+    parts: Parts,
+    states: FrozenStates,
+    console: Console,
 ) -> Repetitions:
     part = judged_part(parts)
     runs = []
@@ -115,26 +131,27 @@ def _sum_up(
     rival = None
     if config.evaluation.baselines:
         console.print()
-        rival = _best_baseline(config, folder.run(seeds[0]), parts, console)
-    return repetitions(runs, part, rival, resampling(config.evaluation))
+        rival = _best_baseline(config, folder.run(seeds[0]), parts, states, console)
+    return repetitions(runs, part, rival, resampling(config.evaluation), metric_of(config, parts))
 
 
-def _best_baseline(config: RunConfig, run: RunFolder, parts: Parts, console: Console) -> Rival:
-    """Train the baselines, and return the one that is best on validation."""
+def _best_baseline(
+    config: SettledConfig, run: RunFolder, parts: Parts, states: FrozenStates, console: Console
+) -> Rival:
+    """Train the baselines, and return the one to beat."""
     predictor = Predictor.load(run.path)
     sequences = tokenize_parts(parts, predictor, train_windows=config.data.train_windows)
-    rivals = train_rivals(predictor, parts, sequences, config=config, console=console)
-    assert parts.validation is not None  # noqa: S101 - there is no training without
-    judged = named_parts(parts)[judged_part(parts)]
-    truth = parts.validation.targets
-    best = max(
-        rivals.baselines,
-        key=lambda each: Answers.of(truth, each.validation, each.decision).accuracy,
+    rivals = train_rivals(
+        predictor, parts, sequences, config=config, states=states, console=console
     )
+    assert parts.validation is not None  # noqa: S101 - there is no training without
+    judged, how = judged_part(parts), resampling(config.evaluation)
+    truth = Truth(parts.validation.targets, named_parts(parts)[judged].targets, judged)
+    best = nearest_baseline(rivals.baselines, truth, metric_of(config, parts), how).result
     return rival_of(
         best.name,
-        Answers.of(judged.targets, best.judged, best.decision),
-        resampling(config.evaluation),
+        truth.on_judged(best),
+        how,
         seconds=best.seconds,
         size_bytes=best.size_bytes,
     )

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainingArguments
 from transformers.trainer_utils import rotate_checkpoints
 
+from textlora.data.loading import Weights
 from textlora.errors import RunError
 from textlora.evaluation.metrics import classification_metrics
 from textlora.inference.windows import Offsets, WindowPooling, score_texts
@@ -24,9 +25,15 @@ from textlora.model.adapters import save_adapter
 from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import HeadSpec, classification_loss, probabilities
 from textlora.training.checkpoints import seal
+from textlora.training.contrastive import ClassGroups, HeadInput, contrastive_loss
+
+# Fewer validation rows than these tell checkpoints apart by chance.
+ENOUGH_TO_CHOOSE = 200
 
 Targets = np.ndarray[Any, Any]
 Metrics = Callable[[Targets, np.ndarray[Any, Any]], dict[str, float]]
+
+_NOT_FOR_THE_MODEL = frozenset({"labels", "weights"})
 
 
 @dataclass(frozen=True)
@@ -39,18 +46,21 @@ class LabelledSequences(Dataset[dict[str, Any]]):
         sequences: each as the `Forward` takes it, mostly token ids; those of a text together.
         targets: [texts] class numbers, or [texts, classes] of 0/1.
         text_offsets: the first sequence of each text, and the end, `[texts + 1]`.
+        weights: [texts], how much each counts in the loss, 1 on average; None: all the same.
     """
 
     sequences: TokenSequences
     targets: Targets
     text_offsets: Offsets
+    weights: Weights | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
 
     def __getitem__(self, row: int) -> dict[str, Any]:
         text = np.searchsorted(self.text_offsets, row, side="right") - 1
-        return {"input_ids": self.sequences[row], "labels": self.targets[text]}
+        found = {"input_ids": self.sequences[row], "labels": self.targets[text]}
+        return found if self.weights is None else {**found, "weights": self.weights[text]}
 
 
 def validation_metrics(label_names: Sequence[str], multi_label: bool) -> Metrics:
@@ -77,6 +87,9 @@ class ClassifierTrainer(Trainer):
         eval_dataset: rows to validate on; None where nothing is chosen on the way.
         callbacks: as in `transformers.Trainer`.
         class_weights: as in `classification_loss`, in training and in validation alike.
+        contrastive: weight of the contrastive loss, and the model's head, whose input it is on.
+        prefer_later: the later of two checkpoints is the best where they cannot be told apart;
+            otherwise the earlier of two equal ones, as in `transformers.Trainer`.
         optimizer: class and arguments, in place of AdamW.
     """
 
@@ -97,6 +110,8 @@ class ClassifierTrainer(Trainer):
         eval_dataset: LabelledSequences | None,
         callbacks: list[TrainerCallback],
         class_weights: Tensor | None = None,
+        contrastive: tuple[float, nn.Module] | None = None,
+        prefer_later: bool = False,
         optimizer: tuple[type[torch.optim.Optimizer], dict[str, Any]] | None = None,
     ) -> None:
         self.head = head
@@ -104,6 +119,9 @@ class ClassifierTrainer(Trainer):
         self.window_pooling = window_pooling
         self.metrics = metrics
         self.class_weights = class_weights
+        self.contrastive_weight = 0.0 if contrastive is None else contrastive[0]
+        self.head_input = None if contrastive is None else HeadInput(contrastive[1])
+        self.prefer_later = prefer_later
         # transformers would delete old checkpoints before the new one is sealed.
         self.checkpoint_limit, args.save_total_limit = args.save_total_limit, None
         self._started = time.perf_counter()
@@ -129,9 +147,13 @@ class ClassifierTrainer(Trainer):
     ) -> Any:
         """Return the batch's mean loss."""
         targets = inputs["labels"]
-        batch = {name: value for name, value in inputs.items() if name != "labels"}
+        row_weights = inputs.get("weights")
+        batch = {name: value for name, value in inputs.items() if name not in _NOT_FOR_THE_MODEL}
         logits = self.forward.logits(model, batch)
-        loss = classification_loss(logits, targets, self.head.loss, self.class_weights)
+        loss = classification_loss(logits, targets, self.head.loss, self.class_weights, row_weights)
+        if self.head_input is not None:
+            alike = contrastive_loss(self.head_input.take(), targets)
+            loss = (1 - self.contrastive_weight) * loss + self.contrastive_weight * alike
         value = float(loss.detach())
         if not self.args.fp16:  # its gradient scaler skips a step that overflows, and goes on
             self._require_finite(value)
@@ -161,7 +183,10 @@ class ClassifierTrainer(Trainer):
             )
         logits = torch.from_numpy(scored)
         targets = torch.from_numpy(rows.targets)
-        loss = float(classification_loss(logits, targets, self.head.loss, self.class_weights))
+        weights = None if rows.weights is None else torch.from_numpy(rows.weights)
+        loss = float(
+            classification_loss(logits, targets, self.head.loss, self.class_weights, weights)
+        )
         self._require_finite(loss)
         values = {
             "loss": loss,
@@ -176,6 +201,24 @@ class ClassifierTrainer(Trainer):
         self.log(named)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
         return named
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self.head_input is None:
+            return super()._get_train_sampler(train_dataset)
+        rows: LabelledSequences = self.train_dataset  # type: ignore[assignment]
+        windows = np.diff(rows.text_offsets)
+        return ClassGroups(np.repeat(rows.targets, windows), self.args.seed)
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        name = str(self.args.metric_for_best_model)
+        if not self.prefer_later or not self.args.greater_is_better:
+            return bool(super()._determine_best_metric(metrics=metrics, trial=trial))
+        known = [entry[name] for entry in self.state.log_history if name in entry]
+        if metrics[name] < max(known) - _noise(len(self.eval_dataset.targets)):
+            return False
+        self.state.best_metric = metrics[name]
+        self.state.best_global_step = self.state.global_step
+        return True
 
     def _require_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
@@ -194,7 +237,8 @@ class ClassifierTrainer(Trainer):
 
     def _collate(self, rows: list[dict[str, Any]]) -> dict[str, Tensor]:
         batch = self.forward.collate([row["input_ids"] for row in rows])
-        batch["labels"] = torch.from_numpy(np.stack([row["labels"] for row in rows]))
+        for name in _NOT_FOR_THE_MODEL & rows[0].keys():
+            batch[name] = torch.from_numpy(np.stack([row[name] for row in rows]))
         return batch
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
@@ -214,3 +258,8 @@ class ClassifierTrainer(Trainer):
             save_total_limit=self.checkpoint_limit,
             best_model_checkpoint=self.state.best_model_checkpoint,
         )
+
+
+def _noise(rows: int) -> float:
+    """Return the standard error of an accuracy near one half; 0 for enough validation rows."""
+    return 0.0 if rows >= ENOUGH_TO_CHOOSE else 0.5 / math.sqrt(rows)

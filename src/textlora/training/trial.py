@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from textlora.config import TrainingConfig
+from textlora.config import SettledTraining
 from textlora.data.splitting import Indices, random_subset
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.model.forward import Forward, TokenSequences
@@ -26,7 +26,7 @@ class TrialSteps:
     """Training steps as the Trainer does them."""
 
     def __init__(
-        self, model: nn.Module, forward: Forward, head: HeadSpec, config: TrainingConfig
+        self, model: nn.Module, forward: Forward, head: HeadSpec, config: SettledTraining
     ) -> None:
         self.model, self.forward, self.head, self.config = model, forward, head, config
         self.trained = [weight for weight in model.parameters() if weight.requires_grad]
@@ -94,7 +94,7 @@ def weights_kept(model: nn.Module) -> Iterator[None]:
 
 
 def trial_batches(
-    lengths: np.ndarray[Any, Any], config: TrainingConfig, count: int
+    lengths: np.ndarray[Any, Any], config: SettledTraining, count: int
 ) -> list[Indices]:
     """Return the rows of the longest possible step, then of steps drawn at random."""
     size = min(config.per_device_train_batch_size, len(lengths))

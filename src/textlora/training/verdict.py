@@ -13,17 +13,24 @@ from textlora.baselines.frozen import FrozenEncoder
 from textlora.baselines.majority import MajorityClass
 from textlora.baselines.protocol import Baseline, LabelledTexts, measure
 from textlora.baselines.tfidf import TfidfLogisticRegression
-from textlora.config import EvaluationConfig, RunConfig
+from textlora.config import SettledConfig, SettledEvaluation
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
-from textlora.evaluation.candidates import Answers, CandidateResult, Resampling, compare
+from textlora.evaluation.candidates import (
+    Answers,
+    CandidateResult,
+    Resampling,
+    compare,
+)
 from textlora.evaluation.console import labelled
 from textlora.evaluation.decisions import choose_decision
+from textlora.evaluation.judging import Metric, judging_metric
 from textlora.evaluation.leakage import answers_of
 from textlora.evaluation.progress import LongWork
 from textlora.evaluation.verdict import JudgedPart, Truth, Verdict, judge
 from textlora.evaluation.verdict_wording import clean_note
 from textlora.evaluation.wording import duration
+from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.paths import cache_dir
 from textlora.training.building import named_parts
@@ -52,7 +59,8 @@ def reach_verdict(
     results: Mapping[str, Probabilities],
     *,
     seconds: float,
-    config: RunConfig,
+    config: SettledConfig,
+    states: FrozenStates,
     console: Console,
     clean: npt.NDArray[np.bool_] | None = None,
 ) -> Verdict:
@@ -67,10 +75,13 @@ def reach_verdict(
         results: its probabilities, by part.
         seconds: its training time.
         config: every setting of the run.
+        states: the frozen encoder.
         console: where progress is shown.
         clean: which judged rows are not in the training rows; None: not to be told apart.
     """
-    rivals = train_rivals(predictor, parts, sequences, config=config, console=console)
+    rivals = train_rivals(
+        predictor, parts, sequences, config=config, states=states, console=console
+    )
     assert parts.validation is not None  # noqa: S101 - there is no training without
     trained = [each for each in predictor.model.parameters() if each.requires_grad]
     part = judged_part(parts)
@@ -84,7 +95,10 @@ def reach_verdict(
     )
     truth = Truth(parts.validation.targets, named_parts(parts)[part].targets, part)
     how = resampling(config.evaluation)
-    verdict = judge(tuned, rivals.baselines, truth, references=rivals.references, how=how)
+    metric = metric_of(config, parts)
+    verdict = judge(
+        tuned, rivals.baselines, truth, metric=metric, references=rivals.references, how=how
+    )
     if clean is None:
         return verdict
     best = next(each for each in rivals.baselines if each.name == verdict.best_baseline)
@@ -92,7 +106,8 @@ def reach_verdict(
         answers_of(Answers.of(truth.judged, each.judged, each.decision), clean)
         for each in (tuned, best)
     )
-    note = clean_note((tuned.name, best.name), (first, second), compare(first, second, how), part)
+    apart = compare(first, second, how, metric)
+    note = clean_note((tuned.name, best.name), (first, second), apart, part)
     return replace(verdict, notes=(*verdict.notes, note))
 
 
@@ -101,20 +116,24 @@ def train_rivals(
     parts: Parts,
     sequences: Mapping[str, TokenizedTexts],
     *,
-    config: RunConfig,
+    config: SettledConfig,
+    states: FrozenStates,
     console: Console,
 ) -> Rivals:
     """Train what the adapter is set beside, and let it answer; arguments as above."""
-    rows = _labelled(parts, sequences)
-    classes = parts.labels.num_labels
-    encoded = sum(len(part.sequences) for part in rows.values())
-    with LongWork(console, "baselines", unit="texts encoded", total=encoded) as work:
-        spec = predictor.spec
-        frozen = FrozenEncoder(
-            spec.backbone, predictor.tokenizer, config.compute, classes, work.advance
-        )
-        plain = (MajorityClass(classes), TfidfLogisticRegression(classes), frozen)
+    rows = labelled_texts(parts, sequences)
+    classes, spec = parts.labels.num_labels, predictor.spec
+    metric = metric_of(config, parts)
+    plain = (
+        MajorityClass(classes),
+        TfidfLogisticRegression(classes, metric),
+        FrozenEncoder(states, classes, metric),
+    )
+    for each in rows.values():  # before the other bar: a terminal shows one at a time
+        states(each.sequences)
+    with LongWork(console, "baselines"):
         baselines = tuple(_measured(each, rows, predictor, config, console) for each in plain)
+    states.release()
     if not config.evaluation.full_fine_tuning:
         return Rivals(baselines)
     rate = config.evaluation.full_fine_tuning_learning_rate
@@ -133,7 +152,12 @@ def judged_part(parts: Parts) -> JudgedPart:
     return "validation" if parts.test is None else "test"
 
 
-def resampling(config: EvaluationConfig) -> Resampling:
+def metric_of(config: SettledConfig, parts: Parts) -> Metric:
+    """Return what the classifiers of a run are judged by."""
+    return judging_metric(config.training.metric_for_best_model, parts.labels.multi_label)
+
+
+def resampling(config: SettledEvaluation) -> Resampling:
     """Return how the bootstrap is done."""
     return Resampling(resamples=config.bootstrap_resamples)
 
@@ -142,7 +166,7 @@ def _measured(
     baseline: Baseline,
     rows: Mapping[str, LabelledTexts],
     predictor: Predictor,
-    config: RunConfig,
+    config: SettledConfig,
     console: Console,
 ) -> CandidateResult:
     """Train a baseline, let it answer, and give it a rule by the settings that LoRA's is by."""
@@ -158,7 +182,9 @@ def _measured(
     return replace(result, decision=decision)
 
 
-def _labelled(parts: Parts, sequences: Mapping[str, TokenizedTexts]) -> dict[str, LabelledTexts]:
+def labelled_texts(
+    parts: Parts, sequences: Mapping[str, TokenizedTexts]
+) -> dict[str, LabelledTexts]:
     return {
         name: LabelledTexts(part.table.texts, sequences[name], part.targets)
         for name, part in named_parts(parts).items()

@@ -1,0 +1,78 @@
+"""How far a finished run is from its baselines on the test rows, and how sure that is.
+
+A run keeps its own answers for every test row, and the baselines' figures alone. So they are
+trained once more, on the same rows and by the same function.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from textlora.data.loading import load_parts
+from textlora.evaluation.candidates import Answers
+from textlora.evaluation.statistics import (
+    RowStatistic,
+    accuracy_of_rows,
+    macro_f1_of_rows,
+    paired_bootstrap,
+)
+from textlora.inference.predictor import Predictor
+from textlora.recipes import load_recipe
+from textlora.run import RunFolder
+from textlora.training.building import tokenize_parts
+from textlora.training.settling import settle
+from textlora.training.verdict import train_rivals
+
+# By what a run calls them: what the table calls them.
+BASELINES = {
+    "Frozen encoder + logistic regression": "frozen encoder + LR",
+    "TF-IDF + logistic regression": "TF-IDF + LR",
+}
+Bounds = tuple[float, float, float]
+
+
+def differences_of(run: Path, metric: str) -> dict[str, Bounds]:
+    """Return, by baseline, the run's figure minus its, and the paired 95 % interval.
+
+    Args:
+        run: the folder of a finished run with a test part.
+        metric: "accuracy" or "macro_f1".
+    """
+    folder = RunFolder(run)
+    config = load_recipe(str(folder.config)).config()
+    parts, predictor = load_parts(config.data), Predictor.load(run)
+    assert parts.test is not None
+    sequences = tokenize_parts(parts, predictor, train_windows=config.data.train_windows)
+    quiet = Console(quiet=True)
+    settled = settle(config, parts, quiet)
+    rivals = train_rivals(
+        predictor, parts, sequences, config=settled.config, states=settled.states, console=quiet
+    )
+    figure = partial(_figure, metric, parts.test.targets)
+    ours = figure(_test_probabilities(folder), predictor.spec.decision)
+    theirs = {each.name: figure(each.judged, each.decision) for each in rivals.baselines}
+    return {name: _bounds(ours, theirs[name]) for name in BASELINES}
+
+
+def _test_probabilities(folder: RunFolder) -> np.ndarray:
+    kept = pd.read_csv(folder.predictions, keep_default_na=False)
+    columns = [name for name in kept if str(name).startswith("probability_")]
+    return kept.loc[kept["part"] == "test", columns].to_numpy(dtype=float)
+
+
+def _figure(metric: str, targets: Any, probabilities: np.ndarray, decision: Any) -> RowStatistic:
+    answers = Answers.of(targets, probabilities, decision)
+    if metric == "accuracy":
+        return accuracy_of_rows(answers.truth, answers.predicted)
+    return macro_f1_of_rows(answers.truth, answers.predicted, answers.classes)
+
+
+def _bounds(ours: RowStatistic, theirs: RowStatistic) -> Bounds:
+    interval = paired_bootstrap(ours, theirs)
+    return ours.value - theirs.value, interval.low, interval.high

@@ -1,0 +1,178 @@
+"""Where training starts, and what becomes of it when training does not get beyond it.
+
+The head begins as the logistic regression on the frozen encoder's states, so that what LoRA adds
+is added to the best that the encoder gives as it is.
+
+Source: A. Kumar, A. Raghunathan, R. Jones, T. Ma, P. Liang, Fine-tuning can distort pretrained
+features and underperform out-of-distribution, ICLR 2022 (LP-FT).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from textlora.baselines.frozen import FrozenEncoder
+from textlora.baselines.logistic import regression_layer
+from textlora.data.labels import Targets
+from textlora.data.loading import Parts
+from textlora.data.tokenizing import TokenizedTexts
+from textlora.evaluation.judging import Metric
+from textlora.evaluation.scores import FloatArray
+from textlora.inference.frozen_states import FrozenStates
+from textlora.inference.predictor import Predictor
+from textlora.model.heads import HeadSpec, classification_loss
+from textlora.training.verdict import labelled_texts
+
+SHARE_LEFT = 0.5  # of the loss at random that the start has on the rows to train on, at least
+
+
+def trained_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Return copies of the parameters that are trained, by name."""
+    parameters = model.named_parameters()
+    return {name: each.detach().clone() for name, each in parameters if each.requires_grad}
+
+
+@torch.no_grad()
+def put_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put weights in, in place: the fast path holds on to these tensors."""
+    for name, parameter in model.named_parameters():
+        if name in weights:
+            parameter.copy_(weights[name])
+
+
+def start_at_regression(
+    predictor: Predictor,
+    parts: Parts,
+    sequences: Mapping[str, TokenizedTexts],
+    states: FrozenStates,
+    metric: Metric,
+) -> None:
+    """Make the head, one linear layer on the mean state, the logistic regression of the baseline.
+
+    Args:
+        predictor: the classifier with its fresh adapter, whose update is zero.
+        parts: the data.
+        sequences: token ids, by part.
+        states: the frozen encoder.
+        metric: by which the penalty is chosen.
+    """
+    rows = labelled_texts(replace(parts, test=None), sequences)
+    frozen = FrozenEncoder(states, parts.labels.num_labels, metric)
+    frozen.fit(rows["train"], rows["validation"])
+    train = rows["train"]
+    head = predictor.spec.head
+    layer = units_of(*frozen.linear_layer(), head)
+    set_head(predictor.model, *flattened(*layer, states(train.sequences), train.targets, head))
+    states.release()
+
+
+def start_at_states(predictor: Predictor, states: FloatArray, targets: Targets) -> None:
+    """Do the same with a fixed strength, where no rows are set apart to choose it by.
+
+    Args:
+        predictor: as above.
+        states: of the frozen encoder, `[n, hidden]`.
+        targets: class numbers `[n]`, or 0/1 `[n, k]`.
+    """
+    head = predictor.spec.head
+    layer = units_of(*regression_layer(states, targets, classes=head.num_labels), head)
+    set_head(predictor.model, *flattened(*layer, states, targets, head))
+
+
+@torch.no_grad()
+def set_head(model: nn.Module, weights: FloatArray, biases: FloatArray) -> None:
+    """Put weights `[units, hidden]` and biases `[units]` into the head that is trained."""
+    layer = trained_head(model)
+    layer.weight.copy_(torch.from_numpy(weights))
+    layer.bias.copy_(torch.from_numpy(biases))
+
+
+def flattened(
+    weights: FloatArray,
+    biases: FloatArray,
+    states: FloatArray,
+    targets: Targets,
+    head: HeadSpec,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the same layer with logits so small that training has something left to learn.
+
+    With few rows or many classes the regression fits its rows all but perfectly; from there
+    nothing would reach the adapter but what the head has memorized. All logits are divided by one
+    number, which changes no answer, until the training loss is a share of the one at random.
+
+    Args:
+        weights: `[units, hidden]`.
+        biases: `[units]`.
+        states: that the regression was fitted on, `[n, hidden]`.
+        targets: their class numbers `[n]`, or 0/1 `[n, k]`.
+        head: what the units mean.
+    """
+    logits = torch.from_numpy(states @ weights.T + biases)
+    truth = torch.from_numpy(targets)
+
+    def loss(scale: float) -> float:
+        return float(classification_loss(logits * scale, truth, head.loss))
+
+    wanted = SHARE_LEFT * loss(0.0)
+    low, high = 0.0, 1.0
+    if loss(high) < wanted:
+        for _ in range(30):
+            middle = (low + high) / 2
+            low, high = (low, middle) if loss(middle) < wanted else (middle, high)
+    return weights * high, biases * high
+
+
+def units_of(
+    weights: FloatArray, biases: FloatArray, head: HeadSpec
+) -> tuple[FloatArray, FloatArray]:
+    """Return the same regression with as many units as the head has.
+
+    Args:
+        weights: `[units, hidden]`; one unit stands for two classes.
+        biases: `[units]`.
+        head: whose units are wanted.
+    """
+    if len(weights) == head.num_units:
+        return weights, biases
+    return np.concatenate([-weights, weights]) / 2, np.concatenate([-biases, biases]) / 2
+
+
+def trained_head(model: nn.Module) -> nn.Linear:
+    """Return the linear layer that is the head of a `PooledClassifier` with an adapter."""
+    # PEFT keeps the fresh head beside the copy that it trains.
+    found = [
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+        and "classifier" in name.split(".")
+        and module.weight.requires_grad
+    ]
+    (layer,) = found
+    return layer
+
+
+class StartCounts(TrainerCallback):
+    """Evaluates the start, too, so that a later checkpoint is best only if it beats it."""
+
+    trainer: Any
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Evaluate before the first step; a resumed training has it in its state."""
+        if state.global_step:
+            return
+        state.epoch = 0.0
+        metrics = self.trainer.evaluate()
+        self.trainer._determine_best_metric(metrics=metrics, trial=None)

@@ -1,0 +1,29 @@
+"""Settings that leave nothing to choose by the table, for tests of what does not choose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textlora.config import SettledTraining
+
+# One value for everything that is automatic unless it is set.
+SETTLED: dict[str, dict[str, Any]] = {
+    "data": {"truncation_side": "left"},
+    "model": {"head_init": "random"},
+    "training": {
+        "num_train_epochs": 2,
+        "per_device_train_batch_size": 8,
+        "learning_rate": 1e-2,
+        "class_weight": None,
+        "contrastive_weight": 0.0,
+        "metric_for_best_model": "accuracy",
+    },
+}
+
+
+def settled_training(**changes: Any) -> SettledTraining:
+    """Return settings of a training; `changes` are some of them."""
+    from textlora.config import SettledTraining
+
+    return SettledTraining.model_validate({**SETTLED["training"], **changes})
