@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from support.settled import settled_training
 from textlora.errors import ConfigError
 from textlora.training import job
 from textlora.training.arguments import check_precision, optimizer_of, training_arguments
