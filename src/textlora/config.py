@@ -375,6 +375,15 @@ class RunConfig(Section):
             )
         if self.data.train_windows and self.data.long_texts == "truncate":
             raise ValueError("data.train_windows needs data.long_texts=windows")
+        linear = self.model.head == "linear"
+        if self.model.head_init == "logistic_regression" and not (
+            linear and self.model.pooling == "mean"
+        ):
+            raise ValueError(
+                "model.head_init=logistic_regression needs model.head=linear and model.pooling=mean"
+            )
+        if self.training.contrastive_weight and not linear:
+            raise ValueError("training.contrastive_weight needs model.head=linear")
         return self
 
     def to_yaml(self) -> str:

@@ -60,6 +60,46 @@ def test_a_run_s_settings_are_a_recipe(tmp_path: Path) -> None:
     assert load_recipe(str(tmp_path / "config.yaml")).config() == config
 
 
+# What `config.yaml` of a run had before textlora 0.2.
+BEFORE = """
+recipe: default
+data: {train: a.csv, truncation_side: left, max_length: null}
+model:
+  {name_or_path: bundled, revision: null, head: linear, pooling: mean, loss: auto}
+training:
+  num_train_epochs: 5.0
+  per_device_train_batch_size: 16
+  learning_rate: 0.0005
+  warmup_ratio: 0.0
+  metric_for_best_model: accuracy
+  class_weight: null
+"""
+
+
+def test_settings_that_a_run_saved_before_mean_what_they_meant(tmp_path: Path) -> None:
+    from textlora.training.automatic import is_complete
+
+    saved, own = tmp_path / "config.yaml", tmp_path / "own.yaml"
+    saved.write_text(BEFORE)
+    own.write_text(BEFORE.replace("recipe: default\n", ""))
+    config = load_recipe(str(saved)).config()
+    assert is_complete(config)
+    assert (config.model.head_init, config.training.contrastive_weight) == ("random", 0)
+    # A file of one's own says nothing of what it leaves out.
+    assert load_recipe(str(own)).config().model.head_init == "auto"
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_the_shipped_recipes_leave_nothing_to_the_table(name: str) -> None:
+    """They are what was published, whatever the rows."""
+    from textlora.training.automatic import is_complete
+
+    config = load_recipe(name).config()
+    assert is_complete(config)
+    assert config.model.head_init == "random"
+    assert config.training.contrastive_weight == config.training.warmup_ratio == 0
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [

@@ -87,6 +87,27 @@ def test_a_killed_seed_goes_on(
     assert found.advantage is None
 
 
+def test_a_seed_in_its_second_try_is_the_same_run(
+    make_config: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its settings say a lower learning rate than those that were asked for."""
+    config = make_config(
+        {
+            **QUICK,
+            **{"model.head": "linear", "model.pooling": "mean"},
+            **{"model.head_init": "logistic_regression", "training.learning_rate": 3.0},
+        }
+    )
+    folder = SeedsFolder(tmp_path / "seeds")
+    first = train_seeds(config, folder, 2)
+    assert "second_try: false" in folder.run(3).config.read_text()
+    monkeypatch.setattr(module, "train", lambda *_, **__: pytest.fail("trained again"))
+    assert train_seeds(config, folder, 2) == first
+    once = config.training.model_copy(update={"second_try": False, "learning_rate": 12.0})
+    with pytest.raises(RunError, match="other settings"):
+        train_seeds(config.model_copy(update={"training": once}), folder, 2)
+
+
 def test_what_is_refused(make_config: Callable[..., Any], tmp_path: Path) -> None:
     config = make_config(QUICK)
     with pytest.raises(ConfigError, match="no spread"):

@@ -133,6 +133,11 @@ def check_settings(config: SettledConfig, parts: Parts) -> None:
     """
     labels, settings = parts.labels, config.evaluation
     check_rule(labels.names, labels.multi_label, settings.threshold, settings.costs)
+    if labels.multi_label and config.training.contrastive_weight:
+        raise ConfigError(
+            "training.contrastive_weight is for one label per text; here a text may have several.",
+            "Leave it out, or set it to 0.",
+        )
     class_weights(config.training.class_weight, parts.train.targets, labels.names)
 
 
