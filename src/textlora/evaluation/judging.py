@@ -29,9 +29,9 @@ def judging_metric(metric_for_best_model: MetricForBestModel, multi_label: bool)
             training has settled, which say nothing.
         multi_label: whether a text may have any number of the labels.
     """
-    if metric_for_best_model not in ("auto", "loss"):
-        return metric_for_best_model
-    return "f1" if multi_label else "accuracy"
+    if metric_for_best_model == "auto" or metric_for_best_model == "loss":
+        return "f1" if multi_label else "accuracy"
+    return metric_for_best_model
 
 
 def metric_of_rows(
