@@ -30,7 +30,7 @@ from textlora.inference.predictor import Predictor
 from textlora.model.heads import HeadSpec, classification_loss
 from textlora.training.verdict import labelled_texts
 
-SHARE_LEFT = 0.5  # of the loss at random that the start has on the rows to train on, at least
+SHARE_LEFT = 0.8  # of the loss at random that the start has on the rows to train on, at least
 
 
 def trained_weights(model: nn.Module) -> dict[str, Tensor]:
