@@ -133,6 +133,32 @@ def test_rare_classes_become_one_class_for_evaluate_too(
     assert "other" in json.dumps(figures)
 
 
+def test_a_file_without_a_header(
+    cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path
+) -> None:
+    train, test = tmp_path / "train.csv", tmp_path / "test.csv"
+    train.write_text(reviews.train.read_text().partition("\n")[2])
+    test.write_text(reviews.test.read_text().partition("\n")[2])
+    for told in (cli("train", train, *common), cli("inspect", train)):
+        assert told.code == 2
+        assert "looks like data" in told.err
+    columns = ["--no-header", "--text-column", "column_1", "--label-column", "column_2"]
+    done = cli("train", train, "--test", test, *common, *columns)
+    assert done.code == 0, done.err
+    # The run knows how its files are read.
+    judged = cli("evaluate", tmp_path / "run", test, "--json")
+    assert json.loads(judged.out)["rows"] == 16
+    assert cli("evaluate", tmp_path / "run", reviews.test).code == 2
+    named = ["--header", "--text-column", "text", "--label-column", "label", "--json"]
+    assert cli("evaluate", tmp_path / "run", reviews.test, *named).out == judged.out
+    answers = cli("predict", tmp_path / "run", "--file", test, *columns[:3])
+    assert answers.out.count("\n") == 16
+    refused = cli("score", tmp_path / "run", test, "--out", tmp_path / "scored.csv")
+    assert refused.code == 2
+    assert "looks like data" in refused.err
+    assert "--no-header" not in refused.err
+
+
 def test_fast_prefix(cli: Cli, reviews: Reviews, common: list[str], tmp_path: Path) -> None:
     arguments = ["train", reviews.train, "--valid", reviews.validation, *common, "--fast-prefix"]
     refused = cli(*arguments)

@@ -65,6 +65,11 @@ class DataConfig(Section):
         None, description="Column with the labels; found by name if unset."
     )
     delimiter: str | None = Field(None, description="Field delimiter of a text table.")
+    header: bool = Field(
+        True,
+        description="Whether the first line of a text table names the columns; else they are "
+        "column_1, column_2 and so on.",
+    )
     encoding: str = Field("utf-8", description="Text encoding of the files.")
     label_separator: str | None = Field(
         None, description="Several labels in one cell, separated by this: multi-label."

@@ -23,7 +23,7 @@ def test_the_folder_is_complete(audit_config: Configure, tmp_path: Path) -> None
     done = curve(config, tmp_path / "curve")
     assert [point.rows for point in done.points] == [8, 16, 32, 56, 80]
     assert done.validation_rows == 40
-    assert done.points[-1].accuracy > 0.8
+    assert done.points[-1].value > 0.8
     assert {path.name for path in (tmp_path / "curve").iterdir()} == {
         *("config.yaml", "curve.json", "curve.svg"),
     }
@@ -40,9 +40,10 @@ def test_repeats_have_other_subsets_and_the_first_is_the_same(audit_config: Conf
     parts = load_parts(config.data)
     once = measure(config, parts, [10, 80], 1, Console(quiet=True))
     twice = measure(config, parts, [10, 80], 2, Console(quiet=True))
-    assert twice.shape == (2, 2, 40)
-    np.testing.assert_array_equal(once[0], twice[0])
-    assert (twice[0] != twice[1]).any()
+    first, second = ([each.predicted for each in repeat] for repeat in twice.answers)
+    assert (len(first), len(second), twice.texts) == (2, 2, 40)
+    np.testing.assert_array_equal([each.predicted for each in once.answers[0]], first)
+    assert np.not_equal(first, second).any()
 
 
 def test_what_cannot_be_measured_is_refused(audit_config: Configure, tmp_path: Path) -> None:

@@ -196,6 +196,7 @@ CASES = [
     Case("Wrong delimiter", _file("reviews.csv", "text;label\ngood film;1\n")),
     Case("Commas in a TSV", _file("reviews.tsv", "text,label\ngood film,1\n")),
     Case("Delimiter of two characters", _file("reviews.csv", GOOD, delimiter="||")),
+    Case("A table without a header", _file("reviews.csv", GOOD.partition("\n")[2])),
     Case("No text column", _no_text_column),
     Case("No label column", _file("reviews.csv", "text,stars\ngood film,5\n")),
     Case("More than one text column", _file("reviews.csv", "text,review,label\na,b,1\n")),

@@ -86,6 +86,42 @@ def test_byte_order_mark_blank_lines_and_other_columns(write: Write) -> None:
     assert table.label_column == "Label"
 
 
+_NO_HEADER = "7,it was a good film,pos\n8,a bad film it was,neg\n9,so good,pos\n"
+
+
+def test_a_missing_header_is_named_with_the_columns_that_it_would_have(write: Write) -> None:
+    with pytest.raises(DataError) as caught:
+        read_table(write("r.csv", _NO_HEADER), ReadOptions())
+    assert caught.value.line == 1
+    assert "looks like data" in caught.value.problem
+    assert "column 2 is the text and column 3 the label" in caught.value.problem
+    assert caught.value.remedy == (
+        "Add a line above it that names them: column_1,text,label; or read the file without: "
+        "--no-header --text-column column_2 --label-column column_3"
+    )
+    with pytest.raises(DataError, match=r"column 2 is the text\.") as caught:
+        read_table(write("r.csv", _NO_HEADER), ReadOptions(labelled=False))
+    assert "--label-column" not in caught.value.remedy
+
+
+def test_what_the_message_proposes_works(write: Write) -> None:
+    proposed = {"text_column": "column_2", "label_column": "column_3"}
+    table = read_table(write("r.csv", _NO_HEADER), ReadOptions(header=False, **proposed))
+    assert table.texts == ["it was a good film", "a bad film it was", "so good"]
+    assert (table.labels, table.lines) == (["pos", "neg", "pos"], [1, 2, 3])
+    named = "column_1,text,label\n" + _NO_HEADER
+    assert read_table(write("r.csv", named), ReadOptions()).texts == table.texts
+
+
+@pytest.mark.parametrize(
+    "header", ["comment,stars", "What did you like about it?,How many stars is it?", "0,1"]
+)
+def test_a_header_with_other_names_is_one(write: Write, header: str) -> None:
+    path = write("r.csv", f"{header}\nit was good,5\nso bad,2\nvery good,5\n")
+    with pytest.raises(DataError, match="no column has one of the usual names for texts"):
+        read_table(path, ReadOptions())
+
+
 def test_tsv_and_named_delimiters(write: Write) -> None:
     assert read_table(write("r.tsv", "text\tlabel\na, b\t1\n"), ReadOptions()).texts == ["a, b"]
     for name in ("tab", "\\t", "\t"):

@@ -54,6 +54,21 @@ def test_before_after_table_and_labels_that_look_like_markup() -> None:
         assert words in shown
 
 
+def test_of_many_labels_before_training_the_most_probable_are_shown() -> None:
+    """An untrained head gives about half of all labels, which says nothing."""
+    many = [f"topic {number}" for number in range(15)]
+    items = [
+        BeforeAfter("a", ", ".join(sorted(many)), 0.5, "topic 3", 0.9, "topic 3", many),
+        BeforeAfter("b", "x, y", 0.5, "z", 0.9, "x, y", ["y", "x"]),
+        BeforeAfter("c", "(none)", 0.5, "z", 0.9, "z", []),
+    ]
+    shown = " ".join(printed(before_after_table(items)).split())
+    assert "topic 0, topic 1, topic 2 and 12 more 50.0 % ✗" in shown
+    assert "topic 14" not in shown
+    assert "x, y 50.0 % ✓" in shown
+    assert "(none) 50.0 % ✗" in shown
+
+
 def test_class_names_that_look_like_markup(predictions: Callable[..., tuple]) -> None:
     metrics = classification_metrics(*predictions(2), ["[bold]x", "[/red]"])
     shown = printed(metrics_table(metrics, "[blink]part"))

@@ -11,7 +11,7 @@ from rich.table import Table
 from textlora.auditing.audit import Audit
 from textlora.auditing.folder import AuditFolder, CurveFolder
 from textlora.auditing.learning_curve import LearningCurve
-from textlora.evaluation.wording import count, duration, percent
+from textlora.evaluation.wording import column, count, duration, metric_value, percent
 
 _SHOWN_CHARACTERS = 160
 
@@ -71,28 +71,31 @@ def print_curve(done: LearningCurve, out: Path, console: Console) -> None:
 def points_table(done: LearningCurve) -> Table:
     """Return the measured points, and the extrapolated one in a section of its own."""
     table = Table(
-        title=f"Accuracy on {count(done.validation_rows)} validation texts",
+        title=f"{column(done.metric)} on {count(done.validation_rows)} validation texts",
         title_justify="left",
         header_style="dim",
     )
-    for name in ("Labels", "Accuracy", "95 % interval"):
+    for name in ("Labels", column(done.metric), "95 % interval"):
         table.add_column(name, justify="right", no_wrap=True)
     several = len(done.points[0].repeats) > 1
     if several:
         table.add_column("Lowest to highest", justify="right", no_wrap=True)
     for point in done.points:
-        bounds = point.accuracy_interval
+        bounds = point.interval
         spread = [_range(min(point.repeats), max(point.repeats))] if several else []
         table.add_row(
-            count(point.rows), percent(point.accuracy), _range(bounds.low, bounds.high), *spread
+            count(point.rows),
+            metric_value(done.metric, point.value),
+            _range(bounds.low, bounds.high),
+            *spread,
         )
     found = done.extrapolation
     if found is not None:
-        bounds = found.accuracy_interval
+        bounds = found.value_interval
         table.add_section()
         table.add_row(
             f"{count(found.rows)} *",
-            percent(found.accuracy),
+            metric_value(done.metric, found.value),
             _range(bounds.low, bounds.high),
             style="dim",
         )

@@ -1,4 +1,4 @@
-"""The learning curve: the accuracy at growing numbers of labels, and whether more are worth it."""
+"""The learning curve: how good at growing numbers of labels, and whether more are worth it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from rich.console import Console
 
 from textlora.auditing.curve_plot import learning_curve_svg
 from textlora.auditing.folder import CurveFolder
 from textlora.auditing.growing import SHARES, check_smallest, nested_order, sizes_of
-from textlora.auditing.learning_curve import LearningCurve
+from textlora.auditing.learning_curve import LearningCurve, Measured
 from textlora.config import RunConfig
 from textlora.data.loading import Parts, load_parts
 from textlora.data.tables import write_rejected
 from textlora.errors import ConfigError
-from textlora.evaluation.metrics import predicted_labels
-from textlora.evaluation.wording import duration, percent
+from textlora.evaluation.candidates import Answers
+from textlora.evaluation.judging import NAMES, judging_metric
+from textlora.evaluation.wording import duration, metric_value
 from textlora.folders import check_free, whole_folder
 from textlora.run import write_json, write_text
 from textlora.training.progress import ProgressCallback
@@ -54,8 +54,8 @@ def curve(
     parts = _parts(config)
     sizes = sizes_of(shares or SHARES, len(parts.train))
     started = time.perf_counter()
-    right = measure(config, parts, sizes, repeats, console)
-    done = LearningCurve.of(sizes, right, time.perf_counter() - started)
+    measured = measure(config, parts, sizes, repeats, console)
+    done = LearningCurve.of(sizes, measured, time.perf_counter() - started)
     with whole_folder(out, "writing the curve") as folder:
         _write(done, parts, config, CurveFolder(folder))
     return done
@@ -63,8 +63,8 @@ def curve(
 
 def measure(
     config: RunConfig, parts: Parts, sizes: Sequence[int], repeats: int, console: Console
-) -> npt.NDArray[np.bool_]:
-    """Return which validation texts each training gets right, `[repeats, sizes, texts]`.
+) -> Measured:
+    """Return what each training makes of the validation texts.
 
     Args:
         config: every setting.
@@ -80,8 +80,10 @@ def measure(
         check_smallest(
             train.targets, order, sizes[0], parts.labels.names, source=train.table.source
         )
-    right = np.empty((repeats, len(sizes), len(validation)), np.bool_)
+    answers: list[list[Answers]] = [[] for _ in orders]
     with refitting(config, parts, console) as (refitter, inputs):
+        chosen = refitter.training.metric_for_best_model
+        metric = judging_metric(chosen, parts.labels.multi_label)
         for repeat, size in np.ndindex(repeats, len(sizes)):
             rows = orders[repeat][: sizes[size]]
             progress, started = ProgressCallback(console), time.perf_counter()
@@ -92,16 +94,15 @@ def measure(
                     seed=config.training.seed + repeat,
                     callbacks=[progress],
                 )
-            answers = refitter.predict_proba(inputs["validation"])
-            guesses = predicted_labels(answers, parts.labels.multi_label)
-            same = guesses == validation.targets
-            right[repeat, size] = same if same.ndim == 1 else same.all(axis=1)
+            found = Answers.of(validation.targets, refitter.predict_proba(inputs["validation"]))
+            answers[repeat].append(found)
             console.print(
-                f"Size       {len(rows):,} rows, {percent(right[repeat, size].mean())} right, "
+                f"Size       {len(rows):,} rows, {NAMES[metric]} "
+                f"{metric_value(metric, found.value(metric))}, "
                 f"{duration(time.perf_counter() - started)}",
                 highlight=False,
             )
-    return right
+    return Measured(answers, metric)
 
 
 def _parts(config: RunConfig) -> Parts:

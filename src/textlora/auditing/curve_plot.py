@@ -10,17 +10,15 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator, Percent
 from textlora.auditing.extrapolation import Extrapolation
 from textlora.auditing.learning_curve import LearningCurve
 from textlora.evaluation.plot_style import ACCENT, MUTED, styled, svg_text
-from textlora.evaluation.wording import count
-
-TITLE = "Accuracy by the number of labels"
+from textlora.evaluation.wording import column, count
 
 
 def learning_curve_figure(curve: LearningCurve) -> Figure:
     """Draw the points with their intervals, the fitted law, and how it would go on (dashed)."""
     rows = [point.rows for point in curve.points]
-    accuracies = [point.accuracy for point in curve.points]
-    below = [point.accuracy - point.accuracy_interval.low for point in curve.points]
-    above = [point.accuracy_interval.high - point.accuracy for point in curve.points]
+    values = [point.value for point in curve.points]
+    below = [point.value - point.interval.low for point in curve.points]
+    above = [point.interval.high - point.value for point in curve.points]
     ticks = list(rows)
     with styled():
         figure = Figure(figsize=(4.8, 3.6))
@@ -31,7 +29,7 @@ def learning_curve_figure(curve: LearningCurve) -> Figure:
             ticks.append(curve.extrapolation.rows)
         axes.errorbar(
             rows,
-            accuracies,
+            values,
             yerr=np.clip([below, above], 0, None),
             fmt="o",
             color=ACCENT,
@@ -42,29 +40,30 @@ def learning_curve_figure(curve: LearningCurve) -> Figure:
         axes.xaxis.set_major_locator(FixedLocator(ticks))
         axes.xaxis.set_major_formatter(FixedFormatter([count(tick) for tick in ticks]))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+        if curve.metric != "mcc":
+            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
         axes.set_xlabel("Labels trained on")
-        axes.set_title(f"Accuracy on {count(curve.validation_rows)} validation texts")
+        axes.set_title(f"{column(curve.metric)} on {count(curve.validation_rows)} validation texts")
         axes.legend(loc="lower right")
         return figure
 
 
 def learning_curve_svg(curve: LearningCurve) -> str:
     """Return the picture as the text of an SVG file."""
-    return svg_text(learning_curve_figure(curve), TITLE)
+    return svg_text(learning_curve_figure(curve), f"{column(curve.metric)} by the number of labels")
 
 
 def _law(axes: Axes, found: Extrapolation, rows: list[int]) -> None:
     inside = np.geomspace(min(rows), max(rows), 60)
     beyond = np.geomspace(max(rows), found.rows, 20)
-    axes.plot(inside, found.law.accuracy(inside), color=MUTED, linewidth=1.2, label="Power law")
+    axes.plot(inside, found.law.value(inside), color=MUTED, linewidth=1.2, label="Power law")
     axes.plot(
         beyond,
-        found.law.accuracy(beyond),
+        found.law.value(beyond),
         color=MUTED,
         linewidth=1.2,
         linestyle="--",
         label="Extrapolated",
     )
-    bounds = found.accuracy_interval
+    bounds = found.value_interval
     axes.vlines(found.rows, bounds.low, bounds.high, color=MUTED, linewidth=1.2, linestyle="--")

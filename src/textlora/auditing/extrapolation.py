@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from textlora.evaluation.metrics import Interval
+from textlora.evaluation.statistics import RowStatistic
 
 Errors = npt.NDArray[np.float64]
 
@@ -23,7 +24,7 @@ FEWEST_SIZES = 4
 """Three numbers are fitted: fewer points would leave nothing to judge the fit by."""
 
 WORTH = 0.01
-"""A point of accuracy for twice as many labels: below that, labelling is a poor bargain."""
+"""A point for twice as many labels: below that, labelling is a poor bargain."""
 
 _RESAMPLES = 400
 _LEVEL = 0.95
@@ -45,8 +46,8 @@ class PowerLaw:
     scale: float
     exponent: float
 
-    def accuracy(self, rows: npt.ArrayLike) -> Errors:
-        """Return the accuracy at numbers of rows."""
+    def value(self, rows: npt.ArrayLike) -> Errors:
+        """Return 1 - error at numbers of rows."""
         relative = np.asarray(rows, np.float64) / self.rows
         return np.asarray(1 - self.floor - self.scale * relative**-self.exponent)
 
@@ -58,18 +59,18 @@ class Extrapolation:
     Args:
         law: the fitted curve.
         rows: twice the largest measured size.
-        accuracy_now: at the largest measured size, by the fit.
-        accuracy: at twice that size, by the fit.
-        accuracy_interval: of the latter.
+        value_now: at the largest measured size, by the fit.
+        value: at twice that size, by the fit.
+        value_interval: of the latter.
         gain: the difference of the two.
         gain_interval: of that gain.
     """
 
     law: PowerLaw
     rows: int
-    accuracy_now: float
-    accuracy: float
-    accuracy_interval: Interval
+    value_now: float
+    value: float
+    value_interval: Interval
     gain: float
     gain_interval: Interval
 
@@ -79,7 +80,7 @@ def fit_power_law(rows: Sequence[int], errors: Errors, weights: Errors) -> Power
 
     Args:
         rows: sizes, `[sizes]`.
-        errors: shares of texts wrong, `[sizes]`.
+        errors: 1 - accuracy, or what else is judged by, `[sizes]`.
         weights: one over the standard error of each, `[sizes]`.
     """
     from scipy.optimize import least_squares
@@ -97,7 +98,9 @@ def fit_power_law(rows: Sequence[int], errors: Errors, weights: Errors) -> Power
     return PowerLaw(largest, *(float(value) for value in found.x))
 
 
-def extrapolate(rows: Sequence[int], right: npt.NDArray[np.bool_]) -> Extrapolation | None:
+def extrapolate(
+    rows: Sequence[int], measured: Sequence[Sequence[RowStatistic]]
+) -> Extrapolation | None:
     """Fit the curve and go on to twice the rows, with intervals by resampling.
 
     Two things vary in the resamples: the validation texts, drawn anew together for all sizes,
@@ -106,39 +109,46 @@ def extrapolate(rows: Sequence[int], right: npt.NDArray[np.bool_]) -> Extrapolat
 
     Args:
         rows: sizes, ascending, `[sizes]`.
-        right: whether each validation text was answered right, `[repeats, sizes, texts]`.
+        measured: accuracy, or what else is judged by, on the validation texts, `[repeats][sizes]`.
 
     Returns:
         None where there are too few sizes.
     """
     if len(rows) < FEWEST_SIZES:
         return None
-    repeats, _, texts = right.shape
-    by_text = right.mean(axis=0)
-    errors = 1 - by_text.mean(axis=1)
+    repeats, texts = len(measured), len(measured[0][0].rows)
+    of_trainings = 1 - np.array([[each.value for each in repeat] for repeat in measured])
+    errors = np.clip(of_trainings.mean(axis=0), 0, 1)
     # Agresti and Coull's two extra rights and wrongs keep the error of 0 from weighing endlessly.
     careful = (errors * texts + 2) / (texts + 4)
     weights = np.sqrt(texts / (careful * (1 - careful)))
     law = fit_power_law(rows, errors, weights)
-    spread = _training_spread(1 - right.mean(axis=2), errors - (1 - law.accuracy(rows)))
+    spread = _training_spread(of_trainings, errors - (1 - law.value(rows)))
     draw = np.random.default_rng(0)
+    noise = draw.normal(0, spread / np.sqrt(repeats), (_RESAMPLES, len(rows)))
+    resampled = np.clip(_resampled_errors(measured, draw) + noise, 0, 1)
     ends = np.array([max(rows), 2 * max(rows)])
-    found = np.empty((_RESAMPLES, 2))
-    for resample in found:
-        chosen = draw.integers(0, texts, texts)
-        noise = draw.normal(0, spread / np.sqrt(repeats), len(rows))
-        drawn = np.clip(1 - by_text[:, chosen].mean(axis=1) + noise, 0, 1)
-        resample[:] = fit_power_law(rows, drawn, weights).accuracy(ends)
-    now, then = law.accuracy(ends)
+    found = np.array([fit_power_law(rows, drawn, weights).value(ends) for drawn in resampled])
+    now, then = law.value(ends)
     return Extrapolation(
         law=law,
         rows=int(ends[1]),
-        accuracy_now=float(now),
-        accuracy=float(then),
-        accuracy_interval=_interval(found[:, 1]),
+        value_now=float(now),
+        value=float(then),
+        value_interval=_interval(found[:, 1]),
         gain=float(then - now),
         gain_interval=_interval(found[:, 1] - found[:, 0]),
     )
+
+
+def _resampled_errors(
+    measured: Sequence[Sequence[RowStatistic]], draw: np.random.Generator
+) -> Errors:
+    """Return the mean errors over the repeats on texts drawn anew, `[resamples, sizes]`."""
+    texts = len(measured[0][0].rows)
+    drawn = draw.multinomial(texts, np.full(texts, 1 / texts), size=_RESAMPLES).astype(np.float64)
+    values = [[each.of_sums(drawn @ each.rows) for each in repeat] for repeat in measured]
+    return np.asarray(1 - np.mean(values, axis=0).T)
 
 
 def _training_spread(errors: Errors, residuals: Errors) -> float:

@@ -6,29 +6,61 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from textlora.auditing.extrapolation import FEWEST_SIZES, WORTH, Extrapolation, extrapolate
+from textlora.evaluation.candidates import Answers
+from textlora.evaluation.judging import NAMES, Metric
 from textlora.evaluation.metrics import Interval, wilson_interval
-from textlora.evaluation.wording import count, percent
+from textlora.evaluation.statistics import RowStatistic, bootstrap_interval, mean_of_statistics
+from textlora.evaluation.wording import count, metric_value, points
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What trainings on growing subsets answer.
+
+    Args:
+        answers: of the same validation texts, `[repeats][sizes]`.
+        metric: what they are judged by.
+    """
+
+    answers: Sequence[Sequence[Answers]]
+    metric: Metric = "accuracy"
+
+    @property
+    def texts(self) -> int:
+        """How many validation texts there are."""
+        return len(self.answers[0][0].truth)
+
+    @property
+    def statistics(self) -> list[list[RowStatistic]]:
+        """The metric of every training."""
+        return [[each.statistic(self.metric) for each in repeat] for repeat in self.answers]
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """The accuracy at one size.
+    """The figure at one size.
 
     Args:
         rows: labels trained on.
-        accuracy: share of validation texts right, the mean over the repeats.
-        accuracy_interval: Wilson's, of that share of the validation texts.
-        repeats: the accuracy of each training.
+        value: what is judged by, on the validation texts; the mean over the repeats.
+        interval: of that value: Wilson's for the accuracy, else by the bootstrap.
+        repeats: the value of each training.
     """
 
     rows: int
-    accuracy: float
-    accuracy_interval: Interval
+    value: float
+    interval: Interval
     repeats: tuple[float, ...]
+
+    @classmethod
+    def of(cls, rows: int, repeats: Sequence[RowStatistic], metric: Metric) -> CurvePoint:
+        """Sum up the trainings at one size."""
+        values = tuple(each.value for each in repeats)
+        mean, texts = sum(values) / len(values), len(repeats[0].rows)
+        if metric == "accuracy":
+            return cls(rows, mean, wilson_interval(round(mean * texts), texts), values)
+        return cls(rows, mean, bootstrap_interval(mean_of_statistics(repeats)), values)
 
 
 @dataclass(frozen=True)
@@ -40,32 +72,28 @@ class LearningCurve:
         validation_rows: texts that every point was measured on.
         extrapolation: to twice the rows; None where there are too few sizes.
         seconds: time of all trainings.
+        metric: what is judged by.
     """
 
     points: tuple[CurvePoint, ...]
     validation_rows: int
     extrapolation: Extrapolation | None
     seconds: float
+    metric: Metric = "accuracy"
 
     @classmethod
-    def of(
-        cls, sizes: Sequence[int], right: npt.NDArray[np.bool_], seconds: float
-    ) -> LearningCurve:
-        """Make a curve of which texts were right.
+    def of(cls, sizes: Sequence[int], measured: Measured, seconds: float) -> LearningCurve:
+        """Make a curve of what was answered.
 
         Args:
             sizes: rows trained on, ascending, `[sizes]`.
-            right: bool `[repeats, sizes, texts]`.
+            measured: what the trainings answer.
             seconds: time of all trainings.
         """
-        texts = right.shape[2]
-        points = []
-        for number, rows in enumerate(sizes):
-            repeats = right[:, number].mean(axis=1)
-            accuracy = float(repeats.mean())
-            interval = wilson_interval(round(accuracy * texts), texts)
-            points.append(CurvePoint(rows, accuracy, interval, tuple(repeats.tolist())))
-        return cls(tuple(points), texts, extrapolate(sizes, right), seconds)
+        statistics, metric = measured.statistics, measured.metric
+        by_size = zip(sizes, zip(*statistics, strict=True), strict=True)
+        points = tuple(CurvePoint.of(rows, repeats, metric) for rows, repeats in by_size)
+        return cls(points, measured.texts, extrapolate(sizes, statistics), seconds, metric)
 
     @property
     def verdict(self) -> str:
@@ -78,17 +106,19 @@ class LearningCurve:
             )
         return (
             f"{_judgement(found)}: twice as many ({count(found.rows)}) would bring "
-            f"{_points(found.gain)} points of accuracy "
-            f"(95 % interval {_points(found.gain_interval.low)} to "
-            f"{_points(found.gain_interval.high)}). That is extrapolated: a power law through "
-            f"the {len(self.points)} points goes from {percent(found.accuracy_now)} now to "
-            f"{percent(found.accuracy)}."
+            f"{points(found.gain, signed=True)} points of {NAMES[self.metric]} (95 % interval "
+            f"{points(found.gain_interval.low, signed=True)} to "
+            f"{points(found.gain_interval.high, signed=True)}). That is extrapolated: a power law "
+            f"through the {len(self.points)} points goes from "
+            f"{metric_value(self.metric, found.value_now)} now to "
+            f"{metric_value(self.metric, found.value)}."
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the curve as plain values that JSON can hold."""
         return {
             "verdict": self.verdict,
+            "metric": self.metric,
             "validation_rows": self.validation_rows,
             "points": [asdict(point) for point in self.points],
             "extrapolation": None if self.extrapolation is None else asdict(self.extrapolation),
@@ -104,7 +134,3 @@ def _judgement(found: Extrapolation) -> str:
     if found.gain >= WORTH:
         return "More labels are probably worth it, though this is not sure"
     return "More labels are probably not worth it, though this is not sure"
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f}"

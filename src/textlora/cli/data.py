@@ -12,6 +12,7 @@ import typer
 from textlora.cli.options import (
     Delimiter,
     Encoding,
+    Header,
     Json,
     LabelColumn,
     LabelSeparator,
@@ -47,6 +48,7 @@ def inspect(
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     delimiter: Delimiter = None,
+    header: Header = None,
     encoding: Encoding = None,
     label_separator: LabelSeparator = None,
     settings: Settings = None,
@@ -81,6 +83,7 @@ def inspect(
             "text_column": text_column,
             "label_column": label_column,
             "delimiter": delimiter,
+            "header": header,
             "encoding": encoding,
             "label_separator": label_separator,
         },

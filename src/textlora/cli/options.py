@@ -33,6 +33,10 @@ Split = Annotated[str | None, quiet_option("--split", "Split of a dataset.")]
 TextColumn = Annotated[str | None, quiet_option("--text-column", "Column of the texts.")]
 LabelColumn = Annotated[str | None, quiet_option("--label-column", "Column of the labels.")]
 Delimiter = Annotated[str | None, quiet_option("--delimiter", "Of a text table.")]
+Header = Annotated[
+    bool | None,
+    quiet_option("--header/--no-header", "Whether line 1 of a text table names the columns."),
+]
 Precision = Annotated[
     str | None,
     quiet_option("--precision", "auto, bf16 or fp32; fp32 gives the figures of plain PEFT."),

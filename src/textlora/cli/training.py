@@ -12,6 +12,7 @@ from textlora.cli.command import refuse_beside
 from textlora.cli.options import (
     Delimiter,
     Encoding,
+    Header,
     Json,
     LabelColumn,
     LabelSeparator,
@@ -48,6 +49,7 @@ def train(
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     delimiter: Delimiter = None,
+    header: Header = None,
     encoding: Encoding = None,
     label_separator: LabelSeparator = None,
     on_bad_rows: SetAsideBadRows = None,
@@ -123,6 +125,7 @@ def train(
                 "text_column": text_column,
                 "label_column": label_column,
                 "delimiter": delimiter,
+                "header": header,
                 "encoding": encoding,
                 "label_separator": label_separator,
                 "on_bad_rows": on_bad_rows,

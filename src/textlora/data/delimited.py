@@ -9,6 +9,7 @@ from pathlib import Path
 
 from textlora.data.columns import find_columns, listed
 from textlora.data.decoding import read_text
+from textlora.data.headers import column_names, missing_header
 from textlora.data.records import Record, row_problem, take_apart
 from textlora.data.rows import RawTable
 from textlora.data.tables import ReadOptions, RejectedRow, shown
@@ -36,12 +37,14 @@ class DelimitedFile:
     """A delimited file, taken apart.
 
     Args:
-        names: the columns of the header.
+        header: the record that names the columns; None where the file has none.
+        names: the columns.
         delimiter: what stands between two fields.
         lines: the physical lines, with their line breaks.
         records: the records below the header.
     """
 
+    header: Record | None
     names: list[str]
     delimiter: str
     lines: list[str]
@@ -64,7 +67,15 @@ def read_delimited(path: Path, source: str, options: ReadOptions) -> RawTable:
             the columns are not there.
     """
     file = read_records(path, source, options)
-    columns = find_columns(file.names, options, source)
+    try:
+        columns = find_columns(file.names, options, source)
+    except DataError:
+        if file.header is None:
+            raise
+        missing = missing_header(file.header, file.records, file.delimiter, options, source)
+        if missing is None:
+            raise
+        raise missing from None
     wanted = [name for name in (columns.text, columns.label) if name is not None]
     return _collect(file, [file.names.index(name) for name in wanted], source)
 
@@ -84,8 +95,12 @@ def read_records(path: Path, source: str, options: ReadOptions) -> DelimitedFile
     text = read_text(path, source, options.encoding, tolerant=options.on_bad_rows == "skip")
     lines = _physical_lines(text)
     records = take_apart(lines, delimiter)
+    if not options.header:
+        rows = list(records)
+        width = next((len(row.cells) for row in rows if not row.problem), 0)
+        return DelimitedFile(None, column_names(width), delimiter, lines, rows)
     header = read_header(records, delimiter, source, options)
-    return DelimitedFile(header.names, delimiter, lines, list(records))
+    return DelimitedFile(header.record, header.names, delimiter, lines, list(records))
 
 
 def read_header(

@@ -108,6 +108,7 @@ def options_of(data: DataConfig, split: str | None = None, labelled: bool = True
         text_column=data.text_column,
         label_column=data.label_column if labelled else None,
         delimiter=data.delimiter,
+        header=data.header,
         encoding=data.encoding,
         label_separator=data.label_separator,
         on_bad_rows=data.on_bad_rows,

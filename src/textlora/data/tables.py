@@ -31,6 +31,7 @@ class ReadOptions:
         text_column: column with the texts; found by name if None.
         label_column: column with the labels; found by name if None.
         delimiter: field delimiter of a text table; None: by the file's suffix.
+        header: whether its first line names the columns; else they are column_1, column_2 ….
         encoding: text encoding of CSV, TSV and JSON Lines.
         label_separator: splits a cell into several labels (multi-label).
         on_bad_rows: "error" stops at the first bad row, "skip" sets bad rows aside.
@@ -44,6 +45,7 @@ class ReadOptions:
     text_column: str | None = None
     label_column: str | None = None
     delimiter: str | None = None
+    header: bool = True
     encoding: str = "utf-8"
     label_separator: str | None = None
     on_bad_rows: OnBadRows = "error"

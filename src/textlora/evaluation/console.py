@@ -18,6 +18,7 @@ from textlora.evaluation.side_by_side import SideBySide
 from textlora.evaluation.verdict import Verdict
 from textlora.evaluation.wording import (
     bounds,
+    column,
     count,
     decimal,
     duration,
@@ -26,13 +27,12 @@ from textlora.evaluation.wording import (
     metric_value,
     percent,
     points,
+    shown_before,
     size,
 )
 
 MARGIN = 11
 """Columns before what `labelled` says."""
-
-_COLUMNS: dict[Metric, str] = {"accuracy": "Accuracy", "f1": "Macro F1", "mcc": "MCC"}
 
 
 def labelled(label: str, line: str, style: str = "dim") -> Table:
@@ -150,7 +150,7 @@ def candidate_columns(metric: Metric) -> list[str]:
 
     The interval of the other figure is in the report; here it would not fit into 80 columns.
     """
-    return [_COLUMNS[metric], "95 %", _COLUMNS[_beside(metric)], "Training", "Size"]
+    return [column(metric), "95 %", column(_beside(metric)), "Training", "Size"]
 
 
 def candidate_cells(each: Candidate, metric: Metric) -> list[str]:
@@ -174,8 +174,18 @@ def before_after_table(items: Sequence[BeforeAfter]) -> Table:
     for item in items:
         table.add_row(
             escape(item.text),
-            _answer(item.before_label, item.before_probability, item.expected),
-            _answer(item.after_label, item.after_probability, item.expected),
+            _answer(
+                shown_before(item),
+                item.before_probability,
+                item.expected,
+                right=item.before_label == item.expected,
+            ),
+            _answer(
+                item.after_label,
+                item.after_probability,
+                item.expected,
+                right=item.after_label == item.expected,
+            ),
         )
     return table
 
@@ -188,9 +198,9 @@ def _table(*columns: str, title: str | None = None) -> Table:
     table = Table(
         title=None if title is None else escape(title), title_justify="left", header_style="dim"
     )
-    for number, column in enumerate(columns):
+    for number, header in enumerate(columns):
         table.add_column(
-            column, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold"
+            header, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold"
         )
     return table
 
@@ -209,6 +219,6 @@ def _overall(metrics: ClassificationMetrics) -> str:
     return ", ".join(figures)
 
 
-def _answer(label: str, probability: float, expected: str | None) -> str:
-    mark = "" if expected is None else " [green]✓[/]" if label == expected else " [red]✗[/]"
+def _answer(label: str, probability: float, expected: str | None, *, right: bool) -> str:
+    mark = "" if expected is None else " [green]✓[/]" if right else " [red]✗[/]"
     return f"{escape(label)} {percent(probability)}{mark}"

@@ -60,6 +60,7 @@ class BeforeAfter:
         after_label: label by the trained model.
         after_probability: its probability.
         expected: the right label, where one is known.
+        before_labels: multi-label: what is in `before_label`, the most probable first.
     """
 
     text: str
@@ -68,6 +69,7 @@ class BeforeAfter:
     after_label: str
     after_probability: float
     expected: str | None = None
+    before_labels: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""

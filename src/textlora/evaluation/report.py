@@ -166,6 +166,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         percent=wording.percent,
+        shown_before=wording.shown_before,
         decimal=wording.decimal,
         count=wording.count,
         duration=wording.duration,

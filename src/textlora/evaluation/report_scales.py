@@ -14,9 +14,9 @@ from textlora.evaluation.metrics import ClassificationMetrics, Interval
 
 @dataclass(frozen=True)
 class Scale:
-    """A line from `start` to 1; what is below `start` stands there.
+    """A line from `start` to 1; positions on it are percent of its length.
 
-    Positions on it are percent of its length.
+    What is below `start` stands there.
     """
 
     start: float

@@ -5,6 +5,9 @@ from __future__ import annotations
 from textlora.evaluation.judging import NAMES, Metric
 from textlora.evaluation.leakage import Leakage
 from textlora.evaluation.metrics import ClassificationMetrics, Interval
+from textlora.evaluation.records import BeforeAfter
+
+SHOWN_LABELS = 3
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -66,6 +69,12 @@ def points_interval(limits: Interval) -> str:
     return f"{100 * limits.level:.0f} % interval {points(limits.low)} to {points(limits.high)}"
 
 
+def shown_before(item: BeforeAfter) -> str:
+    """Return what an untrained head answered: of many labels, which are chance, the first few."""
+    first, rest = item.before_labels[:SHOWN_LABELS], item.before_labels[SHOWN_LABELS:]
+    return f"{', '.join(first)} and {len(rest)} more" if rest else item.before_label
+
+
 def p_value(value: float | None) -> str:
     """Return "p = 0.03", or "p < 0.001" for what is smaller; None is a dash."""
     if value is None:
@@ -79,6 +88,11 @@ def points_of(metric: Metric, difference: float, *, signed: bool = False) -> str
     """Return a difference in a metric: "2.9 points", "7.1 points of macro F1"."""
     of = "" if metric == "accuracy" else f" of {NAMES[metric]}"
     return f"{points(difference, signed=signed)} points{of}"
+
+
+def column(metric: Metric) -> str:
+    """Return a metric's name as a heading: "Accuracy", "Macro F1", "MCC"."""
+    return NAMES[metric][0].upper() + NAMES[metric][1:]
 
 
 def metric_value(metric: Metric, value: float) -> str:

@@ -6,12 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from textlora.data.columns import find_columns
 from textlora.data.decoding import has_utf8_mark, stream_lines
 from textlora.data.delimited import delimiter_of, read_header
+from textlora.data.headers import missing_header
 from textlora.data.records import Record, row_problem, take_apart
 from textlora.data.tables import ReadOptions
 from textlora.errors import DataError
@@ -56,7 +58,15 @@ class DelimitedSource:
         delimiter = delimiter_of(path, name, options.delimiter)
         records = _records(path, name, options.encoding, delimiter)
         header = read_header(records, delimiter, name, options)
-        text_column = find_columns(header.names, options, name).text
+        try:
+            text_column = find_columns(header.names, options, name).text
+        except DataError:
+            few = list(islice(records, 100))
+            record = header.record
+            missing = missing_header(record, few, delimiter, options, name, readable_without=False)
+            if missing is None:
+                raise
+            raise missing from None
         rows = sum(1 for _ in records)
         if not rows:
             raise DataError(

@@ -20,7 +20,7 @@ from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, length_batches, sco
 from textlora.inspection.records import Estimate
 from textlora.model.forward import Forward, TokenSequences
 from textlora.training.building import Classifier, build_classifier, tokenize_parts
-from textlora.training.job import training_inputs
+from textlora.training.fitting import training_inputs
 from textlora.training.settling import settle
 from textlora.training.trial import (
     TrialSteps,

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-from peft import PeftModel
 from rich.console import Console
-from torch import nn
-from transformers import EarlyStoppingCallback, TrainerCallback
-from transformers.trainer_callback import PrinterCallback
 
-from textlora.config import RunConfig, SettledConfig, SettledTraining
+from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Parts, load_parts
 from textlora.data.tokenizing import TokenizedTexts
-from textlora.errors import ConfigError, TextloraError, storage_errors
+from textlora.errors import ConfigError, TextloraError
 from textlora.evaluation.console import labelled
 from textlora.evaluation.decisions import check_rule
 from textlora.evaluation.judging import judging_metric
 from textlora.evaluation.progress import LongWork
-from textlora.evaluation.records import EpochRecord
 from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection, inspect_parts, short_lines
-from textlora.model.forward import Forward, TokenSequences
-from textlora.paths import cache_dir
 from textlora.run import RunFolder, write_text
-from textlora.training import checkpoints, samples
-from textlora.training.arguments import optimizer_of, training_arguments
+from textlora.training import samples
 from textlora.training.building import (
     Classifier,
     build_classifier,
@@ -39,28 +28,20 @@ from textlora.training.building import (
 from textlora.training.class_weights import class_weights
 from textlora.training.concluding import conclude
 from textlora.training.diagnosis import (
-    kept_its_start,
     notices,
-    second_try_of,
-    trivial_loss,
 )
-from textlora.training.prefix import prefix_cache
-from textlora.training.progress import ProgressCallback, record_of
+from textlora.training.fitting import fit_twice_if_need_be, training_floor
 from textlora.training.reporting import write_report
 from textlora.training.results import TrainedRun, write_results
 from textlora.training.settling import settle
 from textlora.training.start import (
-    StartCounts,
-    put_weights,
     start_at_regression,
-    trained_head,
-    trained_weights,
 )
-from textlora.training.trainer import ClassifierTrainer, LabelledSequences, validation_metrics
 from textlora.training.verdict import judged_part
 
 # The search takes seconds for thousands of rows and minutes for millions.
 MOST_ROWS_FOR_NEAR = 50_000
+NAMED_CLASSES = 10
 
 
 def train(
@@ -165,7 +146,7 @@ def announce(
 ) -> None:
     """Say what is about to be trained, on what, and by which settings that followed the data."""
     rows = ", ".join(f"{len(part.table):,} {name}" for name, part in named_parts(parts).items())
-    console.print(labelled("Data", f"{rows}; classes: {', '.join(parts.labels.names)}"))
+    console.print(labelled("Data", f"{rows}; {_classes_in_words(parts.labels.names)}"))
     for note in parts.notes:
         console.print(labelled("", note))
     if parts.set_aside:
@@ -185,6 +166,12 @@ def announce(
         console.print(labelled("Settings" if number == 0 else "", line))
 
 
+def _classes_in_words(names: Sequence[str]) -> str:
+    if len(names) <= NAMED_CLASSES:
+        return f"classes: {', '.join(names)}"
+    return f"{len(names)} classes: {', '.join(names[:NAMED_CLASSES])}, …"
+
+
 def inspect(
     parts: Parts, sequences: Mapping[str, TokenizedTexts], predictor: Predictor, console: Console
 ) -> Inspection:
@@ -201,155 +188,6 @@ def inspect(
     for number, line in enumerate(lines):
         console.print(labelled("Notice" if number == 0 else "", line, "bold yellow"))
     return inspection
-
-
-def contrastive_part(
-    predictor: Predictor, training: SettledTraining
-) -> tuple[float, nn.Module] | None:
-    """Return the weight of the contrastive loss and the head that it looks into, if it is on."""
-    if not training.contrastive_weight:
-        return None
-    return training.contrastive_weight, trained_head(predictor.model)
-
-
-def training_floor(config: SettledConfig, parts: Parts) -> float:
-    """Return the training loss below which something was learnt."""
-    names = parts.labels.names
-    weights = class_weights(config.training.class_weight, parts.train.targets, names)
-    return trivial_loss(parts.train.targets, len(names), weights)
-
-
-def fit_twice_if_need_be(
-    config: SettledConfig,
-    classifier: Classifier,
-    parts: Parts,
-    sequences: dict[str, TokenizedTexts],
-    folder: RunFolder,
-    console: Console,
-) -> tuple[SettledConfig, list[EpochRecord]]:
-    """Train; where that did not get beyond its start, once more at a lower learning rate.
-
-    Returns:
-        The settings of the training that counts, and its evaluations.
-    """
-    model = classifier.predictor.model
-    start = trained_weights(model)
-    history = fit(config, classifier, parts, sequences, folder, console)
-    if not config.training.second_try or not kept_its_start(history):
-        return config, history
-    config = second_try_of(config)
-    rate = config.training.learning_rate
-    told = f"no epoch beat the start; once more at a learning rate of {rate:g}"
-    console.print(labelled("Again", told, "bold yellow"))
-    # In this order: a kill in between repeats the first try, and never mixes the two.
-    checkpoints.discard_all(folder.checkpoints)
-    write_text(folder.config, config.to_yaml())
-    put_weights(model, start)
-    return config, fit(config, classifier, parts, sequences, folder, console)
-
-
-def fit(
-    config: SettledConfig,
-    classifier: Classifier,
-    parts: Parts,
-    sequences: dict[str, TokenizedTexts],
-    folder: RunFolder,
-    console: Console,
-) -> list[EpochRecord]:
-    """Train, keep the best checkpoint's weights in the model, and return the evaluations."""
-    predictor = classifier.predictor
-    assert parts.validation is not None  # noqa: S101 - train has asked
-    assert isinstance(predictor.model, PeftModel)  # noqa: S101
-    progress = ProgressCallback(console)
-    callbacks: list[TrainerCallback] = [progress]
-    if config.training.early_stopping_patience is not None:
-        callbacks.append(EarlyStoppingCallback(config.training.early_stopping_patience))
-    starts_well = config.model.head_init == "logistic_regression"
-    start = trained_weights(predictor.model)
-    if starts_well:
-        callbacks.append(counting := StartCounts())
-    # Before the frozen layers are run, which may take minutes: it refuses what cannot be.
-    arguments = training_arguments(config.training, folder.checkpoints)
-    with training_inputs(config, classifier, sequences, console) as (forward, inputs):
-        trainer = ClassifierTrainer(
-            predictor.model,
-            head=predictor.spec.head,
-            forward=forward,
-            window_pooling=predictor.spec.window_pooling,
-            metrics=validation_metrics(predictor.spec.label_names, predictor.spec.head.multi_label),
-            args=arguments,
-            train_dataset=LabelledSequences(
-                inputs["train"],
-                parts.train.targets,
-                sequences["train"].text_offsets,
-                parts.train.relative_weights,
-            ),
-            eval_dataset=LabelledSequences(
-                inputs["validation"],
-                parts.validation.targets,
-                sequences["validation"].text_offsets,
-                parts.validation.relative_weights,
-            ),
-            callbacks=callbacks,
-            class_weights=class_weights(
-                config.training.class_weight, parts.train.targets, predictor.spec.label_names
-            ),
-            contrastive=contrastive_part(predictor, config.training),
-            prefer_later=starts_well,
-            optimizer=optimizer_of(config.training),
-        )
-        trainer.remove_callback(PrinterCallback)
-        if starts_well:
-            counting.trainer = trainer
-        checkpoint = _checkpoint_to_resume(folder, console)
-        writing = storage_errors(f"writing a checkpoint to {folder.checkpoints}")
-        with progress.bar, writing, checkpoints.only_plain_values():
-            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-        if trainer.head_input is not None:
-            trainer.head_input.close()
-    history = _history(trainer)
-    if kept_its_start(history):
-        put_weights(predictor.model, start)
-    predictor.model.eval()
-    return history
-
-
-@contextmanager
-def training_inputs(
-    config: RunConfig,
-    classifier: Classifier,
-    sequences: Mapping[str, TokenizedTexts],
-    console: Console,
-) -> Iterator[tuple[Forward, Mapping[str, TokenSequences]]]:
-    """Yield what the training runs, and on what, by part."""
-    if classifier.prefix is None:
-        yield classifier.predictor.forward, sequences
-        return
-    with prefix_cache(
-        classifier.prefix,
-        sequences,
-        ram_gb=config.compute.prefix_ram_gb,
-        folder=cache_dir() / "prefix",
-        console=console,
-    ) as states:
-        yield classifier.prefix, states
-
-
-def _checkpoint_to_resume(folder: RunFolder, console: Console) -> Path | None:
-    checkpoint, unsound = checkpoints.newest_sound(folder.checkpoints)
-    for path in unsound:
-        console.print(labelled("Resume", f"{path.name} is incomplete and is not used"))
-    checkpoints.discard(unsound)
-    if checkpoint is not None:
-        checkpoints.check_contents(checkpoint)
-        console.print(labelled("Resume", f"from {checkpoint.name}"))
-    return checkpoint
-
-
-def _history(trainer: ClassifierTrainer) -> list[EpochRecord]:
-    records = [record_of(entry) for entry in trainer.state.log_history if "eval_loss" in entry]
-    best = trainer.state.best_global_step
-    return [replace(record, best=record.step == best) for record in records]
 
 
 class _Failing:

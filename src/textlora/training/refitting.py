@@ -31,7 +31,8 @@ from textlora.model.prefix_forward import PrefixForward
 from textlora.training.arguments import optimizer_of, training_arguments
 from textlora.training.building import Classifier, build_classifier, tokenize_parts
 from textlora.training.class_weights import class_weights
-from textlora.training.job import announce, training_inputs
+from textlora.training.fitting import training_inputs
+from textlora.training.job import announce
 from textlora.training.settling import settle
 from textlora.training.start import put_weights, start_at_states, trained_weights
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences

@@ -52,9 +52,17 @@ def compare(
             after_label=second.shown,
             after_probability=second.probability,
             expected=sample.expected,
+            before_labels=_most_probable_first(first),
         )
         for sample, first, second in zip(samples, before, after, strict=True)
     ]
+
+
+def _most_probable_first(prediction: Prediction) -> list[str]:
+    label = prediction.label
+    if not isinstance(label, list):
+        return []
+    return sorted(label, key=lambda name: -prediction.probabilities[name])
 
 
 def _class_name(names: Sequence[str | int], labels: LabelSet) -> str | None:

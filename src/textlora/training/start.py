@@ -27,8 +27,10 @@ from textlora.evaluation.judging import Metric
 from textlora.evaluation.scores import FloatArray
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
-from textlora.model.heads import HeadSpec
+from textlora.model.heads import HeadSpec, classification_loss
 from textlora.training.verdict import labelled_texts
+
+SHARE_LEFT = 0.5  # of the loss at random that the start has on the rows to train on, at least
 
 
 def trained_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -64,8 +66,11 @@ def start_at_regression(
     rows = labelled_texts(replace(parts, test=None), sequences)
     frozen = FrozenEncoder(states, parts.labels.num_labels, metric)
     frozen.fit(rows["train"], rows["validation"])
+    train = rows["train"]
+    head = predictor.spec.head
+    layer = units_of(*frozen.linear_layer(), head)
+    set_head(predictor.model, *flattened(*layer, states(train.sequences), train.targets, head))
     states.release()
-    set_head(predictor.model, *units_of(*frozen.linear_layer(), predictor.spec.head))
 
 
 def start_at_states(predictor: Predictor, states: FloatArray, targets: Targets) -> None:
@@ -77,8 +82,8 @@ def start_at_states(predictor: Predictor, states: FloatArray, targets: Targets) 
         targets: class numbers `[n]`, or 0/1 `[n, k]`.
     """
     head = predictor.spec.head
-    layer = regression_layer(states, targets, classes=head.num_labels)
-    set_head(predictor.model, *units_of(*layer, head))
+    layer = units_of(*regression_layer(states, targets, classes=head.num_labels), head)
+    set_head(predictor.model, *flattened(*layer, states, targets, head))
 
 
 @torch.no_grad()
@@ -87,6 +92,41 @@ def set_head(model: nn.Module, weights: FloatArray, biases: FloatArray) -> None:
     layer = trained_head(model)
     layer.weight.copy_(torch.from_numpy(weights))
     layer.bias.copy_(torch.from_numpy(biases))
+
+
+def flattened(
+    weights: FloatArray,
+    biases: FloatArray,
+    states: FloatArray,
+    targets: Targets,
+    head: HeadSpec,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the same layer with logits so small that training has something left to learn.
+
+    With few rows or many classes the regression fits its rows all but perfectly; from there
+    nothing would reach the adapter but what the head has memorized. All logits are divided by one
+    number, which changes no answer, until the training loss is a share of the one at random.
+
+    Args:
+        weights: `[units, hidden]`.
+        biases: `[units]`.
+        states: that the regression was fitted on, `[n, hidden]`.
+        targets: their class numbers `[n]`, or 0/1 `[n, k]`.
+        head: what the units mean.
+    """
+    logits = torch.from_numpy(states @ weights.T + biases)
+    truth = torch.from_numpy(targets)
+
+    def loss(scale: float) -> float:
+        return float(classification_loss(logits * scale, truth, head.loss))
+
+    wanted = SHARE_LEFT * loss(0.0)
+    low, high = 0.0, 1.0
+    if loss(high) < wanted:
+        for _ in range(30):
+            middle = (low + high) / 2
+            low, high = (low, middle) if loss(middle) < wanted else (middle, high)
+    return weights * high, biases * high
 
 
 def units_of(
