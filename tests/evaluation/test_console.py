@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from rich.console import Console, RenderableType
 
 from textlora.evaluation.console import before_after_table, epochs_table, metrics_table
@@ -75,3 +76,27 @@ def test_class_names_that_look_like_markup(predictions: Callable[..., tuple]) ->
     assert "[bold]x" in shown
     assert "[/red]" in shown
     assert "[blink]part" in shown
+
+
+def test_of_many_classes_the_worst_and_the_best_are_shown() -> None:
+    """Class i has i of its 30 texts right; two classes have no text."""
+    names = [f"class-{number:02d}" for number in range(32)]
+    truth = np.repeat(np.arange(30), 30)
+    predicted = np.where(np.tile(np.arange(30), 30) < truth, truth, (truth + 1) % 30)
+    metrics = classification_metrics(truth, np.eye(32)[predicted], names)
+    lines = printed(metrics_table(metrics)).splitlines()
+    shown = [line.split()[1] for line in lines if line.startswith("│ class")]
+    f1 = {entry.name: entry.f1 for entry in metrics.per_class if entry.support}
+    order = sorted(f1, key=lambda name: f1[name])
+    assert shown == [*order[:10], *order[-5:]]
+    assert any("… and 17 more in metrics.json and the report" in line for line in lines)
+    assert [entry.name for entry in metrics.listed] == [*order, "class-30", "class-31"]
+
+
+def test_of_few_classes_all_are_shown_in_their_own_order(
+    predictions: Callable[..., tuple],
+) -> None:
+    names = [f"class-{number:02d}" for number in range(20)]
+    metrics = classification_metrics(*predictions(20), names)
+    lines = printed(metrics_table(metrics)).splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("│ class")] == names

@@ -70,10 +70,18 @@ def test_each_label_of_each_text_is_a_choice(case: tuple[np.ndarray, np.ndarray]
         truth.ravel(), probable.ravel(), labels=[0, 1], scale_by_half=False
     )
     assert brier_score(truth, probable) == exactly(each)
-    confidence = np.maximum(probable, 1 - probable).ravel()
-    right = ((probable > 0.5) == truth).ravel()
-    expected = error_by_hand(right, confidence)
-    assert expected_calibration_error(truth, probable) == exactly(expected)
+    by_label = [error_by_hand(*label) for label in zip(truth.T, probable.T, strict=True)]
+    assert expected_calibration_error(truth, probable) == exactly(np.mean(by_label))
+
+
+def test_what_one_label_gets_wrong_is_not_made_up_for_by_another() -> None:
+    """One label said too often, one too seldom: over both together nothing seems amiss."""
+    rows = np.arange(100)
+    truth = np.stack([rows < 60, rows < 80], axis=1).astype(int)
+    probable = np.full((100, 2), 0.7)
+    pooled = reliability_bins(truth, probable)
+    assert sum(abs(each.accuracy - each.confidence) for each in pooled) < 1e-9
+    assert expected_calibration_error(truth, probable) == exactly(0.1)
 
 
 @FEW

@@ -77,3 +77,28 @@ def test_json_and_table() -> None:
         console.print(repetitions_table(found))
     for words in ("42", "89.0 %", "88.5 % ± 0.71", "TF-IDF", "1 min 00 s"):
         assert words in captured.get()
+
+
+def test_seeds_are_judged_by_what_was_asked_for() -> None:
+    """Each seed finds more of a rare class, at the price of as many false alarms."""
+    truth = (np.arange(1_000) % 10 == 0).astype(int)
+    rare, frequent = np.flatnonzero(truth), np.flatnonzero(truth == 0)
+
+    def found(some: int) -> Answers:
+        predicted = np.zeros(1_000, dtype=int)
+        predicted[rare[:some]] = predicted[frequent[:some]] = 1
+        return Answers(truth, predicted, 2)
+
+    runs = [Repetition(seed, found(some), 60.0) for seed, some in enumerate((60, 62, 61))]
+    rival = rival_of("TF-IDF", found(20), seconds=2.0)
+    assert "cannot be told apart from TF-IDF" in repetitions(runs, "test", rival).sentence
+    by_f1 = repetitions(runs, "test", rival, metric="f1")
+    assert by_f1.sentence.startswith(f"LoRA reaches macro F1 {100 * by_f1.macro_f1.mean:.1f} % on")
+    assert "it is better than TF-IDF by" in by_f1.sentence
+    assert "points of macro F1" in by_f1.sentence
+    by_mcc = repetitions(runs, "test", rival, metric="mcc")
+    assert f"LoRA reaches MCC {by_mcc.mcc.mean:.3f}" in by_mcc.sentence
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(repetitions_table(by_mcc))
+    assert f"{by_mcc.mcc.mean:.3f} ± " in captured.get()

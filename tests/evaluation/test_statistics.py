@@ -13,14 +13,16 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 
-from textlora.evaluation import statistics
+from textlora.evaluation import scores, statistics
 from textlora.evaluation.scores import macro
 from textlora.evaluation.statistics import (
     accuracy_of_rows,
     bootstrap_interval,
     macro_f1_of_rows,
+    mcc_of_rows,
     mcnemar,
     mean_of_rows,
+    mean_of_statistics,
     paired_bootstrap,
     paired_t_test,
     right_rows,
@@ -212,3 +214,23 @@ def test_spread(values: list[float]) -> None:
 def test_a_row_of_several_labels_is_right_when_all_are() -> None:
     truth = np.array([[1, 0], [1, 1]])
     assert right_rows(truth, np.array([[1, 0], [1, 0]])).tolist() == [True, False]
+
+
+@given(answers())
+def test_mcc_of_rows_is_that_of_the_scores(case: tuple[Any, Any, Any, int]) -> None:
+    truth, predicted, other, classes = case
+    assert mcc_of_rows(truth, predicted, classes).value == pytest.approx(
+        scores.mcc(truth, predicted), abs=1e-9
+    )
+    both = [mcc_of_rows(truth, each, classes) for each in (predicted, other)]
+    mean = mean_of_statistics(both).value
+    assert mean == pytest.approx((both[0].value + both[1].value) / 2, abs=1e-9)
+
+
+def test_a_bootstrap_p_value_is_small_where_hardly_a_resample_turns_it_round() -> None:
+    right = np.arange(400) < 300
+    same = paired_bootstrap(mean_of_rows(right), mean_of_rows(right))
+    worse = paired_bootstrap(mean_of_rows(np.arange(400) < 200), mean_of_rows(right))
+    assert same.p_value == 1
+    assert worse.p_value < 0.001
+    assert worse.interval.high < 0

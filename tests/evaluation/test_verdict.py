@@ -165,3 +165,98 @@ def test_the_note_on_rows_that_training_has_not(lora: int, baseline: int, words:
     both = [Answers.of(TRUTH, result("", wrong=wrong).judged) for wrong in (lora, baseline)]
     note = clean_note(("LoRA", "TF-IDF"), (both[0], both[1]), compare(*both), "test")
     assert note.startswith(f"On the 400 test texts that are not in the training rows, {words}")
+
+
+# Nine of ten texts are of the first class: an accuracy of 90 % is no achievement.
+UNEVEN = (np.arange(400) % 10 == 0).astype(int)
+
+
+def finder(name: str, found: int, false: int, seconds: float = 1.0) -> CandidateResult:
+    """A classifier that finds so many of the 40 rare texts, with so many false alarms."""
+    given = np.zeros(400, dtype=int)
+    given[np.flatnonzero(UNEVEN)[:found]] = 1
+    given[np.flatnonzero(UNEVEN == 0)[:false]] = 1
+    return CandidateResult(name, np.eye(2)[given], np.eye(2)[given], seconds, 1_000)
+
+
+def test_macro_f1_decides_where_the_accuracy_cannot() -> None:
+    """A run that finds twice as many rare texts, and pays for it with false alarms."""
+    lora, plain = finder("LoRA", 30, 30, seconds=74), finder("TF-IDF", 12, 5, seconds=2)
+    truth = Truth(UNEVEN, UNEVEN, "test")
+    assert judge(lora, [plain], truth).outcome == "undecided"
+    found = judge(lora, [plain], truth, metric="f1")
+    assert (found.outcome, found.metric) == ("better", "f1")
+    assert found.comparison.mcnemar is None
+    assert found.comparison.bootstrap_p is not None
+    assert found.comparison.bootstrap_p < 0.05
+    values = [found.candidate(name).macro_f1 for name in ("LoRA", "TF-IDF")]
+    assert found.comparison.difference == pytest.approx(values[0] - values[1])
+    assert "points of macro F1 on 400 test texts (95 % interval" in found.sentence
+    assert "bootstrap p" in found.sentence
+    assert "TF-IDF is the best baseline by macro F1 on validation" in found.notes[0]
+    assert Verdict.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+def test_the_best_baseline_is_chosen_by_what_is_judged_by() -> None:
+    """None of the rare texts found, and few false alarms: right in 90 %, and of no use."""
+    cautious, useful = finder("cautious", 1, 0), finder("useful", 35, 60)
+    truth, lora = Truth(UNEVEN, UNEVEN, "test"), finder("LoRA", 36, 50)
+    assert judge(lora, [cautious, useful], truth).best_baseline == "cautious"
+    assert judge(lora, [cautious, useful], truth, metric="f1").best_baseline == "useful"
+    by_mcc = judge(lora, [cautious, useful], truth, metric="mcc")
+    assert by_mcc.best_baseline == "useful"
+    assert "points of MCC" in by_mcc.sentence
+
+
+def test_of_baselines_within_noise_on_validation_the_best_on_test_counts() -> None:
+    """319 against 320 of 400 right on validation says nothing."""
+    weak = result("TF-IDF", wrong=100, wrong_on_validation=80)
+    strong = result("frozen", wrong=84, wrong_on_validation=81)
+    hopeless = result("coin", wrong=60, wrong_on_validation=200)
+    found = verdict(71, weak, strong, hopeless)
+    assert found.best_baseline == "frozen"
+    assert found.comparison.difference == pytest.approx(13 / 400)
+    assert found.notes[0] == (
+        "TF-IDF and frozen cannot be told apart on validation; the verdict compares with the "
+        "better of them on test, frozen; the test part was used once, at the end."
+    )
+
+
+def test_one_answer_to_everything_is_no_rival_where_there_is_another() -> None:
+    """Right as often as the best on validation, and by chance better on test."""
+    always = replace(finder("Majority class", 0, 0), judged=finder("", 40, 0).judged)
+    useful = finder("TF-IDF", 20, 18)
+    truth, lora = Truth(UNEVEN, UNEVEN, "test"), finder("LoRA", 36, 10)
+    assert judge(lora, [always, useful], truth).best_baseline == "TF-IDF"
+    assert judge(lora, [always], truth).best_baseline == "Majority class"
+
+
+def test_the_table_leads_with_what_is_judged_by() -> None:
+    console = Console(width=140)
+    truth = Truth(UNEVEN, UNEVEN, "test")
+    found = judge(finder("LoRA", 30, 30), [finder("TF-IDF", 12, 5)], truth, metric="f1")
+    with console.capture() as captured:
+        console.print(verdict_table(found))
+    shown = captured.get()
+    assert shown.index("Macro F1") < shown.index("Accuracy")
+    assert "best baseline by macro F1" in shown
+
+
+def test_the_note_on_clean_rows_is_in_the_metric() -> None:
+    both = [Answers.of(UNEVEN, each.judged) for each in (finder("", 30, 30), finder("", 12, 5))]
+    apart = compare(both[0], both[1], metric="f1")
+    note = clean_note(("LoRA", "TF-IDF"), (both[0], both[1]), apart, "test")
+    assert "LoRA is better than TF-IDF by" in note
+    assert f"points of macro F1: {100 * both[0].value('f1'):.1f} % against" in note
+
+
+def test_a_verdict_of_a_version_that_knew_accuracy_alone() -> None:
+    found = verdict(20, result("TF-IDF", wrong=60))
+    plain = json.loads(json.dumps(found.to_dict()))
+    for each in plain["candidates"]:
+        each["validation_accuracy"] = each.pop("validation")
+        del each["mcc"], each["mcc_interval"]
+    del plain["comparison"]["metric"], plain["comparison"]["bootstrap_p"]
+    old = Verdict.from_dict(plain)
+    assert (old.metric, old.outcome, old.sentence) == ("accuracy", "better", found.sentence)
+    assert old.candidate("TF-IDF").validation == found.candidate("TF-IDF").validation

@@ -20,6 +20,27 @@ def test_multi_label_headline_says_what_right_means() -> None:
     assert "1 test texts right in every label" in wording.headline(metrics, "test")
 
 
+def test_the_headline_leads_with_what_is_judged_by() -> None:
+    answers = [[0.9, 0.1]] * 80 + [[0.1, 0.9]] * 20
+    metrics = classification_metrics([0] * 90 + [1] * 10, answers, ["no", "yes"])
+    interval = "(95 % interval 82.6 to 94.5)"
+    assert wording.headline(metrics, "test", metric="f1") == (
+        f"macro F1 80.4 % on 100 test texts; 90.0 % right {interval}"
+    )
+    assert wording.headline(metrics, "test", metric="mcc") == (
+        f"MCC 0.667 on 100 test texts; 90.0 % right {interval}"
+    )
+
+
+def test_the_headline_of_several_labels_has_both_f1() -> None:
+    truth = [[1, 0], [1, 1], [0, 0], [0, 1]]
+    answers = [[0.9, 0.1], [0.9, 0.1], [0.1, 0.1], [0.1, 0.1]]
+    metrics = classification_metrics(truth, answers, ["a", "b"], multi_label=True)
+    assert wording.headline(metrics, "test", metric="f1").startswith(
+        "macro F1 50.0 %, micro F1 66.7 % on 4 test texts; all labels right in 50.0 % (95 %"
+    )
+
+
 def test_what_is_not_known_is_a_dash(metrics: ClassificationMetrics) -> None:
     assert wording.percent(None) == wording.decimal(None) == wording.count(None) == "–"
 

@@ -108,8 +108,8 @@ class LearningCurve:
             f"{_judgement(found)}: twice as many ({count(found.rows)}) would bring "
             f"{points(found.gain, signed=True)} points of {NAMES[self.metric]} (95 % interval "
             f"{points(found.gain_interval.low, signed=True)} to "
-            f"{points(found.gain_interval.high, signed=True)}). That is extrapolated: a power law "
-            f"through the {len(self.points)} points goes from "
+            f"{points(found.gain_interval.high, signed=True)}). That is extrapolated: "
+            f"a power law through the {len(self.points)} points goes from "
             f"{metric_value(self.metric, found.value_now)} now to "
             f"{metric_value(self.metric, found.value)}."
         )

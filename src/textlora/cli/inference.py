@@ -67,7 +67,7 @@ def evaluate(
     from textlora.evaluation.console import metrics_table
     from textlora.evaluation.decision_wording import figures_in_words, rule_in_words
 
-    console.print(metrics_table(evaluation.metrics, title=f"{data}"))
+    console.print(metrics_table(evaluation.metrics, title=f"{data}", elsewhere="--json"))
     rule = rule_in_words(evaluation.decision, evaluation.metrics.labels)
     for sentence in [rule, *figures_in_words(evaluation.decisions)]:
         if sentence is not None:

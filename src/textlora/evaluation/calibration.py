@@ -24,8 +24,8 @@ from textlora.evaluation.reliability import (
     ReliabilityBin,
     brier_score,
     checked,
+    expected_calibration_error,
     reliability_bins,
-    weighted_gap,
 )
 from textlora.evaluation.scores import FloatArray, IntArray, as_choices, log_loss_of_logits
 
@@ -39,7 +39,7 @@ class ProbabilityFigures:
     """How good the probabilities of one part are; 0 is best for all three figures.
 
     Args:
-        ece: expected calibration error.
+        ece: expected calibration error; multi-label: its mean over the labels.
         brier: Brier score, 0 to 2.
         nll: mean negative log-likelihood in nats, also known as log loss.
         bins: the reliability diagram; bins without rows are left out.
@@ -69,7 +69,8 @@ class PartCalibration:
     ) -> PartCalibration:
         """Compute both from raw logits, float `[n, units]`."""
         choices, truth = _choices(logits, targets)
-        return cls(_figures(choices, truth), _figures(choices / temperature, truth))
+        shape = np.shape(targets)
+        return cls(_figures(choices, truth, shape), _figures(choices / temperature, truth, shape))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PartCalibration:
@@ -162,13 +163,17 @@ def fit_temperature(logits: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     return float(np.exp(found.x)) if found.fun < log_loss_of_logits(truth, choices) else 1.0
 
 
-def _figures(choices: FloatArray, truth: IntArray) -> ProbabilityFigures:
+def _figures(choices: FloatArray, truth: IntArray, shape: tuple[int, ...]) -> ProbabilityFigures:
+    """Return the figures of choices; `shape` is that of the targets they were made from."""
     from scipy.special import softmax
 
     probable = softmax(choices, axis=1)
-    bins = reliability_bins(truth, probable)
+    by_label = probable[:, 1].reshape(shape) if len(shape) == 2 else probable
     return ProbabilityFigures(
-        weighted_gap(bins), brier_score(truth, probable), log_loss_of_logits(truth, choices), bins
+        expected_calibration_error(truth.reshape(shape), by_label),
+        brier_score(truth, probable),
+        log_loss_of_logits(truth, choices),
+        reliability_bins(truth, probable),
     )
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from textlora.evaluation.candidates import Candidate
 from textlora.evaluation.judging import NAMES, Metric
-from textlora.evaluation.metrics import ClassificationMetrics
+from textlora.evaluation.metrics import MANY_CLASSES, ClassificationMetrics
 from textlora.evaluation.records import BeforeAfter, EpochRecord
 from textlora.evaluation.repetitions import Repetitions
 from textlora.evaluation.side_by_side import SideBySide
@@ -31,6 +31,7 @@ from textlora.evaluation.wording import (
     size,
 )
 
+_WORST, _BEST = 10, 5
 MARGIN = 11
 """Columns before what `labelled` says."""
 
@@ -50,17 +51,32 @@ def labelled(label: str, line: str, style: str = "dim") -> Table:
     return grid
 
 
-def metrics_table(metrics: ClassificationMetrics, title: str | None = None) -> Group:
-    """Return the figures: the overall ones as a line, below a table with one row a class.
+def metrics_table(
+    metrics: ClassificationMetrics,
+    title: str | None = None,
+    elsewhere: str = "metrics.json and the report",
+) -> Group:
+    """Return the figures: the overall ones as a line, below a table with one row per class.
+
+    Of many classes it has those with the worst F1 and those with the best.
 
     Args:
         metrics: the figures of one part.
         title: what stands above the table.
+        elsewhere: where the other classes are.
     """
     table = _table("Class", "Precision", "Recall", "F1", "Rows", title=title)
-    for entry in metrics.per_class:
-        shares = (percent(value) for value in (entry.precision, entry.recall, entry.f1))
-        table.add_row(escape(entry.name), *shares, count(entry.support))
+    worst, best = metrics.listed, metrics.listed[:0]
+    if len(worst) > MANY_CLASSES:
+        known = tuple(entry for entry in metrics.listed if entry.support)
+        worst, best = known[:_WORST], known[_WORST:][-_BEST:]
+    left_out = len(metrics.listed) - len(worst) - len(best)
+    for entries in (worst, best):
+        for entry in entries:
+            shares = (percent(value) for value in (entry.precision, entry.recall, entry.f1))
+            table.add_row(escape(entry.name), *shares, count(entry.support))
+        if left_out and entries is worst:
+            table.add_row(f"… and {count(left_out)} more in {elsewhere}", style="dim")
     macro = (metrics.macro_precision, metrics.macro_recall, metrics.macro_f1)
     table.add_section()
     table.add_row("macro", *map(percent, macro), count(metrics.rows), style="bold")
@@ -198,9 +214,9 @@ def _table(*columns: str, title: str | None = None) -> Table:
     table = Table(
         title=None if title is None else escape(title), title_justify="left", header_style="dim"
     )
-    for number, header in enumerate(columns):
+    for number, name in enumerate(columns):
         table.add_column(
-            header, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold"
+            name, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold"
         )
     return table
 

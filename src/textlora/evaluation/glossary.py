@@ -17,7 +17,8 @@ class Meaning:
 _ECE = Meaning(
     "ECE",
     "Expected calibration error: how far confidence and reality lie apart on average. At 2 %, "
-    "answers that say 90 % are right in about 88 to 92 % of cases.",
+    "answers that say 90 % are right in about 88 to 92 % of cases. With several labels per text "
+    "it is the mean over the labels.",
 )
 
 FIGURES = (

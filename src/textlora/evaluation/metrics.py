@@ -19,6 +19,9 @@ from textlora.evaluation.decisions import predicted_labels as predicted_labels
 from textlora.evaluation.reliability import brier_score, expected_calibration_error
 from textlora.evaluation.scores import FloatArray, IntArray
 
+MANY_CLASSES = 20
+"""With more, a table of them begins with what is worst."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -93,6 +96,17 @@ class ClassificationMetrics:
     def correct(self) -> int:
         """Number of texts right."""
         return round(self.accuracy * self.rows)
+
+    @property
+    def listed(self) -> tuple[ClassMetrics, ...]:
+        """The classes in the order in which a table has them.
+
+        That is their own; with many, the worst F1 comes first, and classes without rows, of
+        which nothing is known, last.
+        """
+        if len(self.per_class) <= MANY_CLASSES:
+            return self.per_class
+        return tuple(sorted(self.per_class, key=lambda entry: (not entry.support, entry.f1)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain values that JSON can hold."""

@@ -2,7 +2,8 @@
 
 In every function `targets` are class numbers, int `[n]`, or for multi-label 0 and 1, int
 `[n, k]`; `probabilities` are float `[n, k]`. Each label of each text of multi-label data
-counts as a choice of its own between "no" and "yes".
+counts as a choice of its own between "no" and "yes"; the calibration error is taken of each
+label by itself.
 """
 
 from __future__ import annotations
@@ -50,8 +51,12 @@ def reliability_bins(
         bins: number of bins; those without rows are left out.
     """
     probable, truth = _two_sided(probabilities, targets)
-    confidence = probable.max(axis=1)
-    right = probable.argmax(axis=1) == truth
+    return _bins(probable.max(axis=1), probable.argmax(axis=1) == truth, bins)
+
+
+def _bins(
+    confidence: FloatArray, right: npt.NDArray[np.bool_], bins: int
+) -> tuple[ReliabilityBin, ...]:
     edges = np.linspace(0, 1, bins + 1)
     number = np.digitize(confidence, edges[1:-1], right=True)
     return tuple(
@@ -72,15 +77,24 @@ def expected_calibration_error(
 ) -> float:
     """Return the mean distance between confidence and accuracy over the reliability bins.
 
+    Multi-label: the mean over the labels of the distance between a label's probability and how
+    often it is given. In one set of bins over all labels, the many sure "no" of all of them would
+    hide what one label gets wrong, and one label's too much another's too little.
+
     Source: M. P. Naeini, G. F. Cooper, M. Hauskrecht, Obtaining well calibrated probabilities
-    using Bayesian binning, AAAI 2015; for the answered class, as Guo et al. have it.
+    using Bayesian binning, AAAI 2015; for the answered class, as Guo et al. have it; for each
+    label, M. Kull et al., Beyond temperature scaling, NeurIPS 2019 (classwise ECE).
 
     Args:
         targets: the truth.
         probabilities: float `[n, k]`.
         bins: number of bins.
     """
-    return weighted_gap(reliability_bins(targets, probabilities, bins))
+    values, truth = checked(probabilities, targets)
+    if truth.ndim == 1:
+        return weighted_gap(reliability_bins(truth, values, bins))
+    labels = zip(values.T, truth.T == 1, strict=True)
+    return float(np.mean([weighted_gap(_bins(*label, bins)) for label in labels]))
 
 
 def brier_score(targets: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 from textlora.evaluation.coverage import CoverageCurve
 from textlora.evaluation.length_buckets import LengthBucket
+from textlora.evaluation.metrics import MANY_CLASSES as MANY_CLASSES
 from textlora.evaluation.metrics import (
     ClassificationMetrics,
     ClassMetrics,

@@ -18,6 +18,7 @@ from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import storage_errors
 from textlora.evaluation.console import labelled
+from textlora.evaluation.judging import judging_metric
 from textlora.evaluation.records import EpochRecord
 from textlora.inference.predictor import Predictor
 from textlora.model.forward import Forward, TokenSequences
@@ -102,7 +103,9 @@ def fit(
     predictor = classifier.predictor
     assert parts.validation is not None  # noqa: S101 - train has asked
     assert isinstance(predictor.model, PeftModel)  # noqa: S101
-    progress = ProgressCallback(console)
+    several = predictor.spec.head.multi_label
+    metric = judging_metric(config.training.metric_for_best_model, several)
+    progress = ProgressCallback(console, metric=metric, multi_label=several)
     callbacks: list[TrainerCallback] = [progress]
     if config.training.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(config.training.early_stopping_patience))

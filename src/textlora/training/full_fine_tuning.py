@@ -15,6 +15,7 @@ from transformers.trainer_callback import PrinterCallback
 from textlora.baselines.protocol import LabelledTexts
 from textlora.config import SettledTraining
 from textlora.errors import storage_errors
+from textlora.evaluation.judging import judging_metric
 from textlora.evaluation.scores import FloatArray
 from textlora.inference.windows import score_texts
 from textlora.model.backbones import resize_embeddings
@@ -80,7 +81,9 @@ class FullFineTuning:
         spec, training = self.spec, self.training
         arguments = training_arguments(training, folder)
         arguments.save_only_model = True  # nobody resumes it, and Adam's state is twice its size
-        progress = ProgressCallback(self.console)
+        several = spec.head.multi_label
+        metric = judging_metric(training.metric_for_best_model, several)
+        progress = ProgressCallback(self.console, metric=metric, multi_label=several)
         callbacks: list[TrainerCallback] = [progress]
         if training.early_stopping_patience is not None:
             callbacks.append(EarlyStoppingCallback(training.early_stopping_patience))

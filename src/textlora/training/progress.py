@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from textlora.evaluation.judging import Metric
 from textlora.evaluation.progress import LongWork
 from textlora.evaluation.records import EpochRecord
 
@@ -21,12 +22,20 @@ class ProgressCallback(TrainerCallback):
     Args:
         console: where to print.
         on_record: called with every evaluation's record.
+        metric: what is judged by; a line has F1 first where it is that.
+        multi_label: whether a text may have any number of the labels.
     """
 
     def __init__(
-        self, console: Console, on_record: Callable[[EpochRecord], None] | None = None
+        self,
+        console: Console,
+        on_record: Callable[[EpochRecord], None] | None = None,
+        *,
+        metric: Metric = "accuracy",
+        multi_label: bool = False,
     ) -> None:
         self.console = console
+        self.metric, self.multi_label = metric, multi_label
         self.on_record = on_record
         self.bar = LongWork(
             console,
@@ -67,10 +76,14 @@ class ProgressCallback(TrainerCallback):
     ) -> None:
         """Print the evaluation that was just logged."""
         record = record_of(state.log_history[-1])
+        accuracy = "all labels right" if self.multi_label else "accuracy"
+        figures = [f"{accuracy} {record.accuracy:.1%}", f"F1 {record.f1:.3f}"]
+        if self.metric == "f1":
+            figures.reverse()
         self.console.print(
             f"epoch {record.epoch:.2f}  loss {_number(record.training_loss)}"
             f"  validation {_number(record.validation_loss)}"
-            f"  accuracy {record.accuracy:.1%}  F1 {record.f1:.3f}  {record.seconds:.0f} s",
+            f"  {'  '.join(figures)}  {record.seconds:.0f} s",
             highlight=False,
         )
         if self.on_record is not None:
