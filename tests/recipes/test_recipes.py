@@ -73,6 +73,7 @@ training:
   warmup_ratio: 0.0
   metric_for_best_model: accuracy
   class_weight: null
+evaluation: {threshold: default}
 """
 
 
