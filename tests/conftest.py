@@ -102,7 +102,7 @@ def make_config(tiny: Callable[[str], Path], reviews: Reviews) -> Callable[..., 
             # The same figures on machines with and without bf16.
             "compute": {"precision": "fp32"},
             # Tests of the verdict ask for them.
-            "evaluation": {"baselines": False, "explained_errors": 0},
+            "evaluation": {**SETTLED["evaluation"], "baselines": False, "explained_errors": 0},
         }
         for key, value in (changes or {}).items():
             section, _, name = key.partition(".")

@@ -107,6 +107,21 @@ def test_a_file_that_is_no_mapping_is_refused(
         read_yaml(path)
 
 
+@pytest.mark.parametrize(
+    ("assignments", "problem"),
+    [
+        (["model.head=auto", "model.pooling=cls", "model.loss=bce"], "model.loss=bce needs"),
+        (["data.train_windows=true"], "train_windows needs"),
+        (["model.head_init=logistic_regression", "model.pooling=cls"], "head_init=.* needs"),
+        (["model.head_init=logistic_regression", "model.head=mlp"], "head_init=.* needs"),
+        (["training.contrastive_weight=0.5", "model.head=mlp"], "contrastive_weight needs"),
+    ],
+)
+def test_settings_that_do_not_go_together(assignments: list[str], problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        assigned(*assignments)
+
+
 def test_every_setting_says_what_it_is() -> None:
     fields = RunConfig.model_fields
     for key in valid_keys():

@@ -10,12 +10,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.preprocessing import StandardScaler
 
 from support.examples import examples
 from support.frozen import frozen_states
 from support.tiny import Reviews
 from textlora.baselines.frozen import FrozenEncoder
-from textlora.baselines.logistic import fit_logistic
+from textlora.baselines.logistic import (
+    USUAL_STRENGTH,
+    cross_validated_log_loss,
+    fit_logistic,
+    regression_layer,
+)
 from textlora.baselines.majority import MajorityClass
 from textlora.baselines.protocol import LabelledTexts, measure
 from textlora.baselines.tfidf import TfidfLogisticRegression
@@ -102,19 +108,91 @@ def test_the_judged_rows_decide_nothing(parts: tuple[dict[str, LabelledTexts], i
     np.testing.assert_array_equal(results[0].judged, results[1].judged)
 
 
-@examples(20)
-@given(st.integers(0, 100))
-def test_the_penalty_is_the_best_on_validation(seed: int) -> None:
+@examples(10)
+@given(st.integers(0, 100), st.sampled_from(["accuracy", "f1", "mcc"]))
+def test_the_penalty_is_the_best_on_validation(seed: int, metric: Any) -> None:
     draw = np.random.default_rng(seed)
     features, targets = draw.normal(size=(60, 8)), draw.integers(3, size=60)
-    held_out, truth = draw.normal(size=(40, 8)), draw.integers(3, size=40)
+    held_out, truth = draw.normal(size=(200, 8)), draw.integers(3, size=200)
 
-    def right(strengths: tuple[float, ...]) -> float:
-        model = fit_logistic(features, targets, held_out, truth, classes=3, strengths=strengths)
-        return Answers.of(truth, model.predict_proba(held_out)).accuracy
+    def value(strengths: tuple[float, ...]) -> float:
+        model = fit_logistic(
+            features, targets, held_out, truth, classes=3, strengths=strengths, metric=metric
+        )
+        return Answers.of(truth, model.predict_proba(held_out)).value(metric)
 
     strengths = (0.01, 1.0, 100.0)
-    assert right(strengths) == max(right((each,)) for each in strengths)
+    assert value(strengths) == max(value((each,)) for each in strengths)
+
+
+@pytest.mark.parametrize(("rows", "misled"), [(2, False), (200, True)])
+def test_few_validation_rows_do_not_choose_alone(rows: int, misled: bool) -> None:
+    """The training rows have a say then, each held out once."""
+    draw = np.random.default_rng(0)
+    targets = np.repeat([0, 1], [60, 40])
+    features = draw.normal(size=(100, 2)) + 4 * targets[:, None]
+    wrong = np.full((rows, 2), 4.0)  # labelled as the larger class, which a strong penalty answers
+    model = fit_logistic(features, targets, wrong, np.zeros(rows), classes=2, strengths=(1e-6, 1.0))
+    answers = model.predict_proba(features).argmax(axis=1)
+    assert (answers == 0).all() == misled
+    assert (np.mean(answers == targets) > 0.95) == (not misled)
+
+
+def test_macro_f1_tries_balanced_weights() -> None:
+    draw = np.random.default_rng(0)
+    targets = np.repeat([0, 1], [380, 20])
+    features = draw.normal(size=(400, 3)) + targets[:, None]
+    found = {}
+    for metric in ("accuracy", "f1"):
+        model = fit_logistic(
+            *(features, targets, features, targets),
+            **{"classes": 2, "strengths": (0.1,), "metric": metric},  # type: ignore[arg-type]
+        )
+        found[metric] = Answers.of(targets, model.predict_proba(features)).value("f1")
+    assert found["f1"] > found["accuracy"] + 0.1
+
+
+@pytest.mark.parametrize("kind", [1, 2])
+def test_a_class_of_one_row_is_held_out_with_the_rest(kind: int) -> None:
+    """The rows that are left to learn from are of one class then."""
+    draw = np.random.default_rng(0)
+    features, targets = draw.normal(size=(24, 3)), np.eye(1, 24, dtype=int)[0]
+    if kind == 2:
+        targets = np.stack([targets, 1 - targets], axis=1)
+    model = fit_logistic(
+        *(features, targets, features[:2], targets[:2]), classes=2, strengths=(0.1, 1.0)
+    )
+    assert model.predict_proba(features).shape == (24, 2)
+    assert cross_validated_log_loss(features, targets, judged=np.arange(24)) > 0
+
+
+@pytest.mark.parametrize(
+    "targets", [[0, 1], [0, 1, 2], [0, 2], [0, 1, 3], [[0, 1, 1], [1, 0, 1]]], ids=str
+)
+def test_the_linear_layer_says_the_same(targets: list[Any]) -> None:
+    """One unit for two classes; what training never saw is ruled out."""
+    draw = np.random.default_rng(0)
+    truth = np.array(targets * 12)
+    classes = 3 if truth.ndim == 2 else max(int(truth.max()) + 1, 2)
+    features = 5 * draw.normal(size=(len(truth), 6)) + 3
+    weights, biases = regression_layer(features, truth, classes=classes)
+    scaler = StandardScaler().fit(features)
+    model = fit_logistic(
+        *(scaler.transform(features), truth, scaler.transform(features), truth),
+        **{"classes": classes, "strengths": (USUAL_STRENGTH,)},  # type: ignore[arg-type]
+    )
+    logits = features @ weights.T + biases
+    expected = model.predict_proba(scaler.transform(features))
+    if truth.ndim == 2:
+        found = 1 / (1 + np.exp(-logits))
+    elif classes == 2:
+        assert weights.shape == (1, 6)
+        second = 1 / (1 + np.exp(-logits[:, 0]))
+        found = np.stack([1 - second, second], axis=1)
+    else:
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        found = shares / shares.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
 def test_a_class_without_training_rows_gets_no_probability() -> None:

@@ -60,7 +60,7 @@ def test_a_run_s_settings_are_a_recipe(tmp_path: Path) -> None:
     assert load_recipe(str(tmp_path / "config.yaml")).config() == config
 
 
-# What `config.yaml` of a run had before textlora 0.2.
+# What a run saved before there was a start to choose.
 BEFORE = """
 recipe: default
 data: {train: a.csv, truncation_side: left, max_length: null}
@@ -73,6 +73,7 @@ training:
   warmup_ratio: 0.0
   metric_for_best_model: accuracy
   class_weight: null
+evaluation: {threshold: default}
 """
 
 

@@ -19,6 +19,7 @@ SETTLED: dict[str, dict[str, Any]] = {
         "contrastive_weight": 0.0,
         "metric_for_best_model": "accuracy",
     },
+    "evaluation": {"threshold": "default"},
 }
 
 

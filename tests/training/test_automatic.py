@@ -22,6 +22,7 @@ CHOICES: dict[str, Any] = {
     "training.class_weight": None,
     "training.contrastive_weight": 0.25,
     "training.metric_for_best_model": "mcc",
+    "evaluation.threshold": "f1",
 }
 
 
@@ -69,7 +70,7 @@ def test_what_was_set_stays_and_nothing_is_left_to_choose(
     assert isinstance(settled, SettledConfig)
     assert is_complete(settled)
     assert is_complete(config) == (chosen | {"data.truncation_side"} == set(CHOICES))
-    untouched = {"training": set(), "model": set(), "data": set()}
+    untouched: dict[str, set[str]] = {key.split(".")[0]: set() for key in CHOICES}
     for key in CHOICES:
         section, name = key.split(".")
         untouched[section].add(name)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
 from support.tiny import Reviews
@@ -16,17 +17,19 @@ from textlora.baselines.frozen import FrozenEncoder
 from textlora.baselines.protocol import LabelledTexts
 from textlora.data.python import parts_from_python
 from textlora.inference.predictor import Predictor
+from textlora.model.heads import HeadSpec, classification_loss
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 from textlora.training import job, trainer
 from textlora.training.building import build_classifier, tokenize_parts
 from textlora.training.settling import settle
-from textlora.training.start import start_at_regression
+from textlora.training.start import SHARE_LEFT, flattened, start_at_regression
 from textlora.training.verdict import labelled_texts
 
 from .conftest import adapter_bytes
 
 Run = Callable[..., Any]
+Array = np.ndarray[Any, Any]
 FROM_REGRESSION = {
     "model.head": "linear",
     "model.pooling": "mean",
@@ -87,7 +90,7 @@ def started(config: Any, reviews: Reviews, kind: str, forget: int | None = None)
         ("several labels", "auto", None),
     ],
 )
-def test_the_untrained_classifier_is_the_regression(
+def test_the_untrained_classifier_answers_as_the_regression(
     kind: str, loss: str, forget: int | None, path: str, reviews: Reviews, make_config: Run
 ) -> None:
     config = make_config({**FROM_REGRESSION, "model.loss": loss, "compute.path": path})
@@ -95,29 +98,32 @@ def test_the_untrained_classifier_is_the_regression(
     logits = predictor.logits(rows.sequences).astype(np.float64)
     expected = regression.predict_proba(rows)
     if kind == "several labels":
-        always = expected == 1
+        always = (expected == 1).all(axis=0)
         assert always.any()
-        assert (logits[always] > 7).all()
-        odds = np.log(expected[~always]) - np.log1p(-expected[~always])
-        np.testing.assert_allclose(logits[~always], odds, atol=1e-4)
+        assert (logits[:, always] > 0).all()
+        odds = np.log(expected[:, ~always]) - np.log1p(-expected[:, ~always])
+        assert_alike_but_for_scale(logits[:, ~always], odds)
         return
     if loss == "bce":
         assert logits.shape[1] == 1
-        odds = np.log(expected[:, 1]) - np.log(expected[:, 0])
-        np.testing.assert_allclose(logits[:, 0], odds, atol=1e-4)
+        assert_alike_but_for_scale(logits[:, 0], np.log(expected[:, 1]) - np.log(expected[:, 0]))
         return
     known = np.arange(expected.shape[1]) != forget
     # A constant that all classes share says nothing.
-    np.testing.assert_allclose(
-        centred(logits[:, known]), centred(np.log(expected[:, known])), atol=1e-4
-    )
+    assert_alike_but_for_scale(centred(logits[:, known]), centred(np.log(expected[:, known])))
     answers = predictor.probabilities_of(logits.astype(np.float32))
-    assert (answers[:, ~known] < 1e-3).all()
     np.testing.assert_array_equal(answers.argmax(axis=1), expected.argmax(axis=1))
 
 
-def centred(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    shifted: np.ndarray[Any, Any] = logits - logits.mean(axis=1, keepdims=True)
+def assert_alike_but_for_scale(logits: Array, expected: Array) -> None:
+    """Divided by one number for all rows and classes, or as they are."""
+    scale = (logits * expected).sum() / (expected**2).sum()
+    assert 0 < scale <= 1 + 1e-4
+    np.testing.assert_allclose(logits, scale * expected, atol=1e-4)
+
+
+def centred(logits: Array) -> Array:
+    shifted: Array = logits - logits.mean(axis=1, keepdims=True)
     return shifted
 
 
@@ -131,8 +137,43 @@ def test_one_class_of_three_without_rows(reviews: Reviews, make_config: Run) -> 
     logits = predictor.logits(rows.sequences).astype(np.float64)
     expected = regression.predict_proba(rows)
     odds = np.log(expected[:, 1]) - np.log(expected[:, 0])
-    np.testing.assert_allclose(logits[:, 1] - logits[:, 0], odds, atol=1e-4)
-    assert (predictor.probabilities_of(logits.astype(np.float32))[:, 2] < 1e-3).all()
+    assert_alike_but_for_scale(logits[:, 1] - logits[:, 0], odds)
+    assert (logits.argmax(axis=1) != 2).all()
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets"),
+    [
+        ("cross_entropy", [0, 1, 2, 1, 0, 2, 2, 0]),
+        ("bce", [0, 1, 1, 0, 1, 0, 0, 1]),
+        ("bce", [[0, 1], [1, 1], [1, 0], [0, 0], [0, 1], [1, 1], [1, 0], [0, 0]]),
+    ],
+)
+def test_a_start_that_is_sure_is_flattened_and_another_left(loss: Any, targets: Any) -> None:
+    """Then there is something left to learn; the answers stay the same."""
+    truth = np.array(targets)
+    multi_label = truth.ndim == 2
+    head = HeadSpec("linear", "mean", loss, 2 if loss == "bce" else 3, multi_label)
+    draw = np.random.default_rng(0)
+    states = draw.normal(size=(8, 12))
+    wanted = 2.0 * truth[:, None] - 1 if loss == "bce" and not multi_label else truth
+    if loss == "cross_entropy":
+        wanted = np.eye(3)[truth]
+    fitted = np.linalg.lstsq(states, 2.0 * wanted - 1 if multi_label else wanted, rcond=None)[0].T
+    biases = np.zeros(head.num_units)
+
+    def loss_of(layer: tuple[Array, Array]) -> float:
+        logits = torch.from_numpy(states @ layer[0].T + layer[1])
+        return float(classification_loss(logits, torch.from_numpy(truth), loss))
+
+    sure, unsure = 50 * fitted, 0.1 * fitted
+    random = loss_of((0 * fitted, biases))
+    assert loss_of((sure, biases)) < 0.01 * random
+    flat = flattened(sure, biases, states, truth, head)
+    assert loss_of(flat) == pytest.approx(SHARE_LEFT * random, rel=1e-3)
+    shares = flat[0] / sure
+    np.testing.assert_allclose(shares, shares[0, 0])
+    np.testing.assert_array_equal(flattened(unsure, biases, states, truth, head)[0], unsure)
 
 
 def test_the_start_is_an_evaluation_and_training_goes_on_from_it(run: Run) -> None:

@@ -219,9 +219,12 @@ def _regression(features: Features, targets: IntArray, strength: float, balanced
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
+    kinds = len(np.unique(targets))
+    if kinds == 1:
+        return _OneClass(targets[:1], features.shape[1])
     # Ten times faster than lbfgs on sparse words; it knows two classes alone.
-    two = len(np.unique(targets)) == 2
-    solver: Literal["liblinear", "lbfgs"] = "liblinear" if two and issparse(features) else "lbfgs"
+    words = kinds == 2 and issparse(features)
+    solver: Literal["liblinear", "lbfgs"] = "liblinear" if words else "lbfgs"
     model = LogisticRegression(
         C=strength,
         solver=solver,
@@ -232,6 +235,17 @@ def _regression(features: Features, targets: IntArray, strength: float, balanced
         # A weak penalty may stop at the limit: validation says whether the result is any good.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(features, targets)
+
+
+class _OneClass:
+    """Stands for a regression on rows that are all of one class, which scikit-learn refuses."""
+
+    def __init__(self, classes: IntArray, features: int) -> None:
+        self.classes_ = classes
+        self.coef_, self.intercept_ = np.zeros((1, features)), np.zeros(1)
+
+    def predict_proba(self, features: Features) -> FloatArray:
+        return np.ones((features.shape[0], 1))
 
 
 def _of_label(model: Any, features: Features) -> FloatArray:
