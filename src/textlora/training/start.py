@@ -101,11 +101,12 @@ def flattened(
     targets: Targets,
     head: HeadSpec,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the same layer with logits so small that training has something left to learn.
+    """Return the same layer, for several labels with smaller logits.
 
-    With few rows or many classes the regression fits its rows all but perfectly; from there
-    nothing would reach the adapter but what the head has memorized. All logits are divided by one
+    A regression per label on few positive rows fits them all but perfectly, and from there
+    nothing reaches the adapter but what the head has memorized. All logits are divided by one
     number, which changes no answer, until the training loss is a share of the one at random.
+    (With one label per text, where the contrastive loss reaches the adapter, it did not help.)
 
     Args:
         weights: `[units, hidden]`.
@@ -114,6 +115,8 @@ def flattened(
         targets: their class numbers `[n]`, or 0/1 `[n, k]`.
         head: what the units mean.
     """
+    if not head.multi_label:
+        return weights, biases
     logits = torch.from_numpy(states @ weights.T + biases)
     truth = torch.from_numpy(targets)
 

@@ -151,14 +151,14 @@ class ClassifierTrainer(Trainer):
         batch = {name: value for name, value in inputs.items() if name not in _NOT_FOR_THE_MODEL}
         logits = self.forward.logits(model, batch)
         loss = classification_loss(logits, targets, self.head.loss, self.class_weights, row_weights)
+        # The cross-entropy alone is what validation and other trainings can be compared with.
+        self._loss_sum += float(loss.detach())
+        self._loss_count += 1
         if self.head_input is not None:
             alike = contrastive_loss(self.head_input.take(), targets)
             loss = (1 - self.contrastive_weight) * loss + self.contrastive_weight * alike
-        value = float(loss.detach())
         if not self.args.fp16:  # its gradient scaler skips a step that overflows, and goes on
-            self._require_finite(value)
-        self._loss_sum += value
-        self._loss_count += 1
+            self._require_finite(float(loss.detach()))
         return (loss, {"logits": logits}) if return_outputs else loss
 
     def evaluate(
