@@ -152,6 +152,24 @@ def test_macro_f1_tries_balanced_weights() -> None:
     assert found["f1"] > found["accuracy"] + 0.1
 
 
+def test_a_row_of_weight_2_is_there_twice() -> None:
+    draw = np.random.default_rng(0)
+    features, targets = draw.normal(size=(40, 3)), draw.integers(3, size=40)
+    times = np.where(np.arange(40) % 3, 1, 2)
+    held_out, truth = draw.normal(size=(200, 3)), draw.integers(3, size=200)
+    answers = []
+    for rows, weights in (
+        (np.arange(40), times.astype(float)),
+        (np.repeat(range(40), times), None),
+    ):
+        model = fit_logistic(
+            *(features[rows], targets[rows], held_out, truth),
+            **{"classes": 3, "strengths": (0.1,), "weights": weights},  # type: ignore[arg-type]
+        )
+        answers.append(model.predict_proba(held_out))
+    np.testing.assert_allclose(*answers, atol=1e-3)
+
+
 @pytest.mark.parametrize("kind", [1, 2])
 def test_a_class_of_one_row_is_held_out_with_the_rest(kind: int) -> None:
     """The rows that are left to learn from are of one class then."""

@@ -43,6 +43,7 @@ class FrozenEncoder:
             classes=self.classes,
             strengths=STRENGTHS,
             metric=self.metric,
+            weights=train.weights,
         )
 
     def predict_proba(self, rows: LabelledTexts) -> FloatArray:

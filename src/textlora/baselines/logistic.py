@@ -92,6 +92,7 @@ def fit_logistic(
     classes: int,
     strengths: Sequence[float],
     metric: Metric = "accuracy",
+    weights: FloatArray | None = None,
 ) -> LogisticModel:
     """Fit with every strength, and keep the one that is best by the metric.
 
@@ -108,6 +109,7 @@ def fit_logistic(
         classes: k.
         strengths: inverse strengths of the L2 penalty, scikit-learn's C, rising.
         metric: what to choose by.
+        weights: how much each row to train on counts `[n]`; None: all the same.
     """
     truth = np.asarray(targets).astype(np.int64)
     held_out = np.asarray(validation_targets).astype(np.int64)
@@ -116,7 +118,8 @@ def fit_logistic(
 
     def quality(strength: float, balanced: bool) -> tuple[float, float, LogisticModel]:
         def fitted(rows: IntArray | slice) -> LogisticModel:
-            return _fit(train[rows], truth[rows], classes, strength, balanced)
+            heavy = None if weights is None else weights[rows]
+            return _fit(train[rows], truth[rows], classes, strength, balanced, heavy)
 
         model = fitted(slice(None))
         crossed = [fitted(rest).predict_proba(train[rows]) for rest, rows in folds]
@@ -199,22 +202,33 @@ def cross_validated_log_loss(
 
 
 def _fit(
-    features: Features, targets: IntArray, classes: int, strength: float, balanced: bool = False
+    features: Features,
+    targets: IntArray,
+    classes: int,
+    strength: float,
+    balanced: bool = False,
+    weights: FloatArray | None = None,
 ) -> LogisticModel:
     if targets.ndim == 1:
-        return LogisticModel(_regression(features, targets, strength, balanced), classes)
+        return LogisticModel(_regression(features, targets, strength, balanced, weights), classes)
     return LogisticModel(
         [
             float(column[0])
             if (column == column[0]).all()
-            else _regression(features, column, strength, balanced)
+            else _regression(features, column, strength, balanced, weights)
             for column in targets.T
         ],
         classes,
     )
 
 
-def _regression(features: Features, targets: IntArray, strength: float, balanced: bool) -> Any:
+def _regression(
+    features: Features,
+    targets: IntArray,
+    strength: float,
+    balanced: bool,
+    weights: FloatArray | None,
+) -> Any:
     from scipy.sparse import issparse
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -234,7 +248,7 @@ def _regression(features: Features, targets: IntArray, strength: float, balanced
     with warnings.catch_warnings():
         # A weak penalty may stop at the limit: validation says whether the result is any good.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(features, targets)
+        return model.fit(features, targets, weights)
 
 
 class _OneClass:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from textlora.data.labels import Targets
+from textlora.data.loading import Weights
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.evaluation.candidates import CandidateResult
 from textlora.evaluation.scores import FloatArray
@@ -21,11 +22,13 @@ class LabelledTexts:
         texts: as they were read.
         sequences: their token ids, prepared as the tuned classifier gets them.
         targets: class numbers `[n]`; multi-label: 0 or 1, `[n, k]`.
+        weights: how much each counts in training, 1 on average; None: all the same.
     """
 
     texts: Sequence[str]
     sequences: TokenizedTexts
     targets: Targets
+    weights: Weights | None = None
 
 
 class Baseline(Protocol):

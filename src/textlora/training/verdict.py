@@ -186,6 +186,6 @@ def labelled_texts(
     parts: Parts, sequences: Mapping[str, TokenizedTexts]
 ) -> dict[str, LabelledTexts]:
     return {
-        name: LabelledTexts(part.table.texts, sequences[name], part.targets)
+        name: LabelledTexts(part.table.texts, sequences[name], part.targets, part.relative_weights)
         for name, part in named_parts(parts).items()
     }
