@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from support.frozen import frozen_states
 from support.tiny import MAX_POSITIONS, NEGATIVE, OTHER, POSITIVE, Reviews, write_table
 from textlora.data.loading import load_parts
 from textlora.run import RunFolder
@@ -79,8 +80,9 @@ def test_the_classifier_is_left_as_it_was(make_config: Callable[..., Any]) -> No
     sequences = tokenize_parts(parts, classifier.predictor)
     model = classifier.predictor.model
     before = {name: value.clone() for name, value in model.state_dict().items()}
+    states = frozen_states(Path(config.model.name_or_path))
     state = torch.random.get_rng_state()
-    estimate_with(config, classifier, sequences, parts.train.targets)
+    estimate_with(config, classifier, sequences, parts, states=states)
     assert torch.equal(torch.random.get_rng_state(), state)
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]), name
@@ -95,6 +97,8 @@ def test_the_classifier_is_left_as_it_was(make_config: Callable[..., Any]) -> No
         {"training.eval_strategy": "steps", "training.eval_steps": 2},
         {"training.per_device_train_batch_size": 100},
         {"training.mixed_precision": "bf16", "compute.path": "plain"},
+        {"model.head_init": "logistic_regression", "model.head": "linear", "model.pooling": "mean"},
+        {"evaluation.baselines": True},
     ],
 )
 def test_settings(
@@ -103,6 +107,8 @@ def test_settings(
     config = make_config(changes)
     estimate = estimate_training(config, load_parts(config.data), steps=2)
     assert estimate.seconds > 0
+    assert (estimate.start_seconds > 0) == (config.model.head_init == "logistic_regression")
+    assert (estimate.baseline_seconds > 0) == config.evaluation.baselines
     assert estimate.steps == 2
     assert (estimate.prepare_seconds > 0) == config.compute.prefix_cache
     if "training.max_steps" in changes:

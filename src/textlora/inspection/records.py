@@ -149,19 +149,21 @@ class Estimate:
     """What a training will take, measured by a few of its steps.
 
     Args:
-        seconds: the whole training with its evaluations, without loading the model.
+        seconds: the whole training with its start and its evaluations, without loading the model.
         epoch_seconds: one pass over the training rows, without the evaluation.
-        evaluation_seconds: one evaluation on the validation rows.
+        evaluation_seconds: one evaluation on the validation rows, with its figures.
         prepare_seconds: running the frozen layers once; 0 where they run every time.
         epochs: passes over the training rows; early stopping may end sooner.
         tokens_per_second: tokens trained on in a second.
-        final_seconds: scoring the validation and the test rows at the end.
+        final_seconds: the figures of the validation and the test rows at the end.
         memory_bytes: the process at its largest, with the longest texts in one step; None where
             the system does not tell.
         gpu_memory_bytes: the same of a GPU's memory; None without one.
         disk_bytes: the run folder at its largest.
         steps: training steps measured.
         path: which way the arithmetic went.
+        start_seconds: the logistic regression that the head starts from; 0 without one.
+        baseline_seconds: the baselines after the training; 0 without them.
     """
 
     seconds: float
@@ -176,6 +178,8 @@ class Estimate:
     disk_bytes: int
     steps: int
     path: str
+    start_seconds: float = 0.0
+    baseline_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -164,18 +164,23 @@ def _print_estimate(estimate: Estimate, console: Console) -> None:
     memory = [] if estimate.memory_bytes is None else [size(estimate.memory_bytes)]
     if estimate.gpu_memory_bytes is not None:
         memory.append(f"{size(estimate.gpu_memory_bytes)} on the GPU")
-    prepare = (
-        f"{_span(estimate.prepare_seconds)} for the frozen layers, "
-        if estimate.prepare_seconds
+    pieces = [
+        (estimate.prepare_seconds, "for the frozen layers"),
+        (estimate.start_seconds, "for the start of the head"),
+        (estimate.epoch_seconds, "an epoch"),
+        (estimate.evaluation_seconds, "an evaluation"),
+    ]
+    training = ", ".join(f"{_span(seconds)} {what}" for seconds, what in pieces if seconds)
+    baselines = (
+        f" and {_span(estimate.baseline_seconds)} for the baselines"
+        if estimate.baseline_seconds
         else ""
     )
     console.print(
         labelled(
             "Estimate",
-            f"about {_span(estimate.seconds)} of training: {prepare}"
-            f"{_span(estimate.epoch_seconds)} an epoch, {_span(estimate.evaluation_seconds)} an "
-            f"evaluation, {estimate.epochs:g} epochs; then {_span(estimate.final_seconds)} for the "
-            "final figures",
+            f"about {_span(estimate.seconds)} of training: {training}, {estimate.epochs:g} epochs; "
+            f"then {_span(estimate.final_seconds)} for the final figures{baselines}",
         )
     )
     told = f"memory {' and '.join(memory)}, " if memory else ""

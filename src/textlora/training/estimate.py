@@ -13,16 +13,23 @@ from rich.console import Console
 from torch import nn
 
 from textlora.config import RunConfig, SettledConfig
-from textlora.data.loading import Parts
+from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError
+from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, length_batches, score
 from textlora.inspection.records import Estimate
 from textlora.model.forward import Forward, TokenSequences
-from textlora.training.building import Classifier, build_classifier, tokenize_parts
+from textlora.training.building import (
+    Classifier,
+    build_classifier,
+    tokenize_parts,
+)
 from textlora.training.fitting import training_inputs
 from textlora.training.settling import settle
+from textlora.training.trainer import validation_metrics
 from textlora.training.trial import (
+    StepCost,
     TrialSteps,
     peak_memory,
     select_sequences,
@@ -30,13 +37,16 @@ from textlora.training.trial import (
     trial_rows,
     weights_kept,
 )
+from textlora.training.trial_regressions import RegressionCost, regression_cost
 
-STEPS = 4
+LEAST_STEPS, MOST_STEPS = 4, 24
 
 _WEIGHT_BYTES = 4
 _OPTIMIZER_BYTES = 8  # Adam keeps two numbers a weight
 _REST_OF_FOLDER = 1_000_000  # report, plots, tokenizer
 _SCORED_TOKENS = 2 * DEFAULT_TOKEN_BUDGET
+_MEASURED_TOKENS = 4 * DEFAULT_TOKEN_BUDGET  # trained on: fewer tell little on a busy machine
+_SMALL = 4  # a small step has the rows of a full one, divided by this
 
 Cost = Callable[[Sequence[int]], int]
 
@@ -47,52 +57,61 @@ class _Measured:
 
     Args:
         prepare: seconds for a token through the frozen layers, where these run once; else 0.
-        train: seconds for a token row of a training step, as `Forward.cost` counts them.
-        validate: the same of an evaluation during training.
+        step: a training step.
+        steps: how many full ones were measured.
+        validate: seconds for a token row of an evaluation during training.
         final: the same of the final figures.
+        metrics: seconds for the figures of the validation rows, once they are answered.
+        regressions: what comes before and after the training.
         memory: bytes of the process at its largest; None where the system does not tell.
         gpu_memory: bytes on the GPU; None without one.
         kept: bytes that are kept of every token, where the frozen layers run once; else 0.
     """
 
     prepare: float
-    train: float
+    step: StepCost
+    steps: int
     validate: float
     final: float
+    metrics: float
+    regressions: RegressionCost
     memory: int | None
     gpu_memory: int | None
     kept: int
 
 
-def estimate_training(config: RunConfig, parts: Parts, *, steps: int = STEPS) -> Estimate:
+def estimate_training(config: RunConfig, parts: Parts, *, steps: int | None = None) -> Estimate:
     """Build the classifier, train it for a few steps, and reckon what the whole will take.
 
-    It takes as long as loading the model and about six steps.
+    It takes as long as loading the model and some ten steps.
 
     Args:
         config: every setting of the training.
         parts: its data, with a validation part.
-        steps: steps to measure, after two that are not counted.
+        steps: steps to measure, after two that are not counted; None: by their length.
 
     Raises:
         TextloraError: the model or the settings cannot be used, or there is no validation part.
     """
     if parts.validation is None:
         raise ConfigError("There are no validation rows.", "Give some with --valid.")
-    settled = settle(config, parts, Console(quiet=True)).config
-    classifier = build_classifier(settled, parts)
+    settled = settle(config, parts, Console(quiet=True))
+    classifier = build_classifier(settled.config, parts)
     windows = config.data.train_windows
     sequences = tokenize_parts(parts, classifier.predictor, train_windows=windows)
-    return estimate_with(settled, classifier, sequences, parts.train.targets, steps=steps)
+    return estimate_with(
+        settled.config, classifier, sequences, parts, states=settled.states, steps=steps
+    )
 
 
 def estimate_with(
     config: SettledConfig,
     classifier: Classifier,
     sequences: Mapping[str, TokenizedTexts],
-    targets: np.ndarray[Any, Any],
+    parts: Parts,
     *,
-    steps: int = STEPS,
+    states: FrozenStates,
+    steps: int | None = None,
 ) -> Estimate:
     """Estimate with a classifier that is built; its weights are put back afterwards.
 
@@ -100,13 +119,17 @@ def estimate_with(
         config: every setting of the training.
         classifier: the classifier to be trained.
         sequences: token ids by part, "train" and "validation" among them.
-        targets: of the texts to train on.
-        steps: steps to measure, after two that are not counted.
+        parts: the data.
+        states: the frozen encoder.
+        steps: steps to measure, after two that are not counted; None: by their length.
     """
-    model, head = classifier.predictor.model, classifier.predictor.spec.head
+    predictor = classifier.predictor
     train, validation = sequences["train"], sequences["validation"]
-    batches = trial_batches(train.lengths, config.training, steps + 1)
-    rows = np.concatenate(batches)
+    size = min(config.training.per_device_train_batch_size, len(train))
+    count = steps or _steps_to_measure(train.lengths, size)
+    full = trial_batches(train.lengths, size, count + 1, config.training.seed)
+    small = trial_batches(train.lengths, max(1, size // _SMALL), count, config.training.seed + 1)
+    rows = np.concatenate([*full, *small])
     chosen = {
         "train": select_sequences(train, rows),
         "validation": select_sequences(validation, trial_rows(validation, _SCORED_TOKENS)),
@@ -114,23 +137,51 @@ def estimate_with(
     text_of = np.searchsorted(train.text_offsets, rows, side="right") - 1
     started = time.perf_counter()
     with (
-        weights_kept(model),
+        weights_kept(predictor.model),
         training_inputs(config, classifier, chosen, Console(quiet=True)) as (forward, inputs),
     ):
         prepare = time.perf_counter() - started
-        steps_of = TrialSteps(model, forward, head, config.training)
-        train_speed = steps_of.measure(inputs["train"], targets[text_of], [len(b) for b in batches])
+        targets = parts.train.targets[text_of]
+        trial = TrialSteps(predictor, forward, config.training, inputs["train"], targets)
+        order = list(range(len(rows)))
+        of_full = trial.measure(order[: len(full) * size], size, warm_up=2)
+        of_small = trial.measure(order[len(full) * size :], len(small[0]), warm_up=1)
         memory, gpu_memory = peak_memory()
-        validate = _score_speed(model, forward, inputs["validation"])
+        validate = _score_speed(predictor.model, forward, inputs["validation"])
         item = inputs["train"][0]
-    if classifier.prefix is None:
-        measured = _Measured(0, train_speed, validate, validate, memory, gpu_memory, 0)
-    else:
-        final = _score_speed(model, classifier.predictor.forward, chosen["validation"])
+    final, kept = validate, 0
+    if classifier.prefix is not None:
+        final = _score_speed(predictor.model, predictor.forward, chosen["validation"])
         prepare /= sum(int(part.lengths.sum()) for part in chosen.values())
         kept = item.element_size() * item.shape[-1]
-        measured = _Measured(prepare, train_speed, validate, final, memory, gpu_memory, kept)
-    return _extrapolate(config, classifier, forward, sequences, measured, steps)
+    measured = _Measured(
+        prepare=prepare if classifier.prefix is not None else 0.0,
+        step=StepCost.through(of_full, of_small),
+        steps=count,
+        validate=validate,
+        final=final,
+        metrics=_metrics_seconds(parts.validation, parts),
+        regressions=regression_cost(config, parts, sequences, states),
+        memory=memory,
+        gpu_memory=gpu_memory,
+        kept=kept,
+    )
+    return _extrapolate(config, classifier, forward, sequences, measured)
+
+
+def _steps_to_measure(lengths: np.ndarray[Any, Any], size: int) -> int:
+    wanted = math.ceil(_MEASURED_TOKENS / max(1.0, size * float(lengths.mean())))
+    return min(max(wanted, LEAST_STEPS), MOST_STEPS)
+
+
+def _metrics_seconds(validation: Part | None, parts: Parts) -> float:
+    """Return the seconds for an evaluation's figures: with many classes, more than the scoring."""
+    assert validation is not None  # noqa: S101 - estimate_training has asked
+    names, several = parts.labels.names, parts.labels.multi_label
+    answers = np.random.default_rng(0).dirichlet(np.ones(len(names)), len(validation))
+    started = time.perf_counter()
+    validation_metrics(names, several)(validation.targets, answers.astype(np.float32))
+    return time.perf_counter() - started
 
 
 def _score_speed(model: nn.Module, forward: Forward, sequences: TokenSequences) -> float:
@@ -159,47 +210,53 @@ def _extrapolate(
     forward: Forward,
     sequences: Mapping[str, TokenizedTexts],
     measured: _Measured,
-    steps: int,
 ) -> Estimate:
     training, lengths = config.training, {name: one.lengths for name, one in sequences.items()}
     size = training.per_device_train_batch_size
-    updates = math.ceil(
-        math.ceil(len(lengths["train"]) / size) / training.gradient_accumulation_steps
+    steps = math.ceil(len(lengths["train"]) / size)
+    updates = math.ceil(steps / training.gradient_accumulation_steps)
+    epochs = training.max_steps / updates if training.max_steps > 0 else training.num_train_epochs
+    epoch = measured.step.seconds(steps, _epoch_cost(lengths["train"], size, forward.cost))
+    validation = measured.metrics + measured.validate * _scoring_cost(
+        lengths["validation"].tolist(), forward.cost
     )
-    by_steps = training.max_steps > 0
-    epochs = training.max_steps / updates if by_steps else training.num_train_epochs
-    evaluations = math.ceil(epochs)
-    if training.eval_strategy == "steps":
-        evaluations = max(1, int(epochs * updates) // training.eval_steps)
+    cost = classifier.predictor.forward.cost
+    encoding = {
+        name: measured.final * _scoring_cost(one.tolist(), cost) for name, one in lengths.items()
+    }
+    held_out = sum(seconds for name, seconds in encoding.items() if name != "train")
+    before, after = measured.regressions.seconds(config, encoding)
     tokens = int(lengths["train"].sum() + lengths["validation"].sum())
-    prepare = measured.prepare * tokens
-    epoch = measured.train * _epoch_cost(lengths["train"], size, forward.cost)
-    validation = measured.validate * _scoring_cost(lengths["validation"].tolist(), forward.cost)
-    final_cost = classifier.predictor.forward.cost
-    final = sum(
-        measured.final * _scoring_cost(lengths[name].tolist(), final_cost)
-        for name in lengths
-        if name != "train"
-    )
-    kept = measured.kept * tokens
+    prepare, kept = measured.prepare * tokens, measured.kept * tokens
     in_memory = kept <= config.compute.prefix_ram_gb * 1e9
+    evaluations = _evaluations(config, epochs, updates)
+    memory = measured.memory
     return Estimate(
-        seconds=prepare + epochs * epoch + evaluations * validation,
+        seconds=prepare + before + epochs * epoch + evaluations * validation,
         epoch_seconds=epoch,
         evaluation_seconds=validation,
         prepare_seconds=prepare,
-        final_seconds=final,
+        start_seconds=before,
+        final_seconds=held_out + 2 * measured.metrics,
+        baseline_seconds=after,
         epochs=epochs,
         tokens_per_second=float(lengths["train"].sum()) / epoch,
-        memory_bytes=None
-        if measured.memory is None
-        else measured.memory + (kept if in_memory else 0),
+        memory_bytes=None if memory is None else memory + (kept if in_memory else 0),
         gpu_memory_bytes=measured.gpu_memory,
         disk_bytes=_disk(classifier.parameters.trainable, training.save_total_limit)
         + (0 if in_memory else kept),
-        steps=steps,
+        steps=measured.steps,
         path=classifier.path_reason,
     )
+
+
+def _evaluations(config: SettledConfig, epochs: float, updates: int) -> int:
+    training = config.training
+    count = math.ceil(epochs)
+    if training.eval_strategy == "steps":
+        count = max(1, int(epochs * updates) // training.eval_steps)
+    # A start that may be the best is evaluated, too.
+    return count + (config.model.head_init == "logistic_regression")
 
 
 def _disk(trained: int, checkpoints: int) -> int:

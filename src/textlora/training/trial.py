@@ -4,72 +4,144 @@ from __future__ import annotations
 
 import math
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
 
 from textlora.config import SettledTraining
+from textlora.data.labels import Targets
 from textlora.data.splitting import Indices, random_subset
 from textlora.data.tokenizing import TokenizedTexts
+from textlora.inference.predictor import Predictor
 from textlora.model.forward import Forward, TokenSequences
-from textlora.model.heads import HeadSpec, classification_loss
+from textlora.training.arguments import optimizer_of, training_arguments
+from textlora.training.class_weights import class_weights
+from textlora.training.fitting import contrastive_part
+from textlora.training.trainer import ClassifierTrainer, LabelledSequences
 
-_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+@dataclass(frozen=True)
+class StepCost:
+    """What a training step takes: a part for itself, and a part for its tokens.
+
+    Args:
+        fixed: seconds of a step, whatever is in it: Python, the optimizer, the Trainer.
+        per_token: seconds for a token row, as `Forward.cost` counts them.
+    """
+
+    fixed: float
+    per_token: float
+
+    @classmethod
+    def through(cls, full: tuple[float, float], small: tuple[float, float]) -> StepCost:
+        """Return the cost by steps of two sizes, each with its mean seconds and token rows."""
+        (seconds, tokens), (fewer_seconds, fewer_tokens) = full, small
+        slope = seconds / tokens
+        if tokens > fewer_tokens:
+            # Other work on the machine may make the smaller steps the slower ones.
+            measured = (seconds - fewer_seconds) / (tokens - fewer_tokens)
+            slope = min(max(measured, 0.0), slope)
+        return cls(seconds - slope * tokens, slope)
+
+    def seconds(self, steps: int, tokens: int) -> float:
+        """Return what so many steps with so many token rows together take."""
+        return steps * self.fixed + tokens * self.per_token
 
 
 class TrialSteps:
-    """Training steps as the Trainer does them."""
+    """Training steps by the Trainer itself, on rows in their order.
+
+    Args:
+        predictor: the classifier.
+        forward: how batches are run.
+        training: the optimisation.
+        rows: what the steps train on, a text each.
+        targets: of each row.
+    """
 
     def __init__(
-        self, model: nn.Module, forward: Forward, head: HeadSpec, config: SettledTraining
+        self,
+        predictor: Predictor,
+        forward: Forward,
+        training: SettledTraining,
+        rows: TokenSequences,
+        targets: Targets,
     ) -> None:
-        self.model, self.forward, self.head, self.config = model, forward, head, config
-        self.trained = [weight for weight in model.parameters() if weight.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.trained, lr=config.learning_rate)
-        self.device = next(model.parameters()).device
+        self.predictor, self.forward, self.training = predictor, forward, training
+        self.rows = LabelledSequences(rows, targets, np.arange(len(rows) + 1, dtype=np.int64))
 
-    def measure(
-        self, items: TokenSequences, targets: np.ndarray[Any, Any], sizes: Sequence[int]
-    ) -> float:
-        """Return the seconds for a token row.
+    def measure(self, order: Sequence[int], size: int, warm_up: int) -> tuple[float, float]:
+        """Return the mean seconds of a step and the mean of its token rows.
 
         Args:
-            items: what the steps train on, step after step.
-            targets: of each item.
-            sizes: rows of each step; the first two steps are not counted.
+            order: the rows, step after step.
+            size: rows of a step.
+            warm_up: the first steps, which are not counted: kernels are built and weights laid
+                out when they are first used.
         """
-        self.model.train()
-        times, costs = [], []
-        start = 0
-        for size in sizes:
-            batch = [items[row] for row in range(start, start + size)]
-            began = time.perf_counter()
-            self._step(batch, targets[start : start + size])
-            if self.device.type == "cuda":
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - began)
-            costs.append(self.forward.cost([len(item) for item in batch]))
-            start += size
-        # Kernels are built and weights laid out when they are first used.
-        return sum(times[2:]) / sum(costs[2:])
+        spec, steps = self.predictor.spec, len(order) // size
+        clock = _StepClock()
+        changes = {"max_steps": steps, "per_device_train_batch_size": size, "report_to": []}
+        training = self.training.model_copy(update={**changes, "gradient_accumulation_steps": 1})
+        names = spec.label_names
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = _InOrder(
+                self.predictor.model,
+                head=spec.head,
+                forward=self.forward,
+                window_pooling=spec.window_pooling,
+                metrics=lambda targets, values: {},
+                args=training_arguments(training, Path(folder), choose_best=False),
+                train_dataset=self.rows,
+                eval_dataset=None,
+                callbacks=[clock],
+                class_weights=class_weights(training.class_weight, self.rows.targets, names),
+                contrastive=contrastive_part(self.predictor, training),
+                optimizer=optimizer_of(training),
+            )
+            trainer.order = order
+            trainer.remove_callback(PrinterCallback)
+            trainer.train()
+        if trainer.head_input is not None:
+            trainer.head_input.close()
+        costs = [
+            self.forward.cost([len(self.rows.sequences[row]) for row in order[at : at + size]])
+            for at in range(warm_up * size, steps * size, size)
+        ]
+        return (clock.ends[-1] - clock.ends[warm_up - 1]) / len(costs), sum(costs) / len(costs)
 
-    def _step(self, items: list[Any], targets: np.ndarray[Any, Any]) -> None:
-        batch = {name: one.to(self.device) for name, one in self.forward.collate(items).items()}
-        precision = _AUTOCAST.get(self.config.mixed_precision)
-        with torch.autocast(self.device.type, precision, enabled=precision is not None):
-            logits = self.forward.logits(self.model, batch)
-            aims = torch.from_numpy(np.ascontiguousarray(targets)).to(self.device)
-            loss = classification_loss(logits, aims, self.head.loss)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.config.max_grad_norm:
-            nn.utils.clip_grad_norm_(self.trained, self.config.max_grad_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+
+class _InOrder(ClassifierTrainer):
+    order: Sequence[int]
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        return self.order
+
+
+class _StepClock(TrainerCallback):
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.ends.append(time.perf_counter())
 
 
 @contextmanager
@@ -93,12 +165,9 @@ def weights_kept(model: nn.Module) -> Iterator[None]:
             model.train(was_training)
 
 
-def trial_batches(
-    lengths: np.ndarray[Any, Any], config: SettledTraining, count: int
-) -> list[Indices]:
+def trial_batches(lengths: np.ndarray[Any, Any], size: int, count: int, seed: int) -> list[Indices]:
     """Return the rows of the longest possible step, then of steps drawn at random."""
-    size = min(config.per_device_train_batch_size, len(lengths))
-    draw = np.random.default_rng(config.seed)
+    draw = np.random.default_rng(seed)
     longest = np.argsort(lengths, kind="stable")[-size:]
     return [longest, *(draw.choice(len(lengths), size, replace=False) for _ in range(count))]
 
