@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -85,6 +86,25 @@ def test_the_order_of_rows_does_not_matter(finished: Any, tmp_path: Path) -> Non
     assert found.comparisons[0].mcnemar.p_value == 1
     assert found.comparisons[0].difference == 0
     assert "cannot be told apart" in found.sentence(1)
+
+
+def test_runs_are_compared_by_what_they_are_judged_by(finished: Any, tmp_path: Path) -> None:
+    def judged_by(metric: str) -> Path:
+        folder = tmp_path / metric
+        shutil.copytree(finished.folder.path, folder)
+        config = RunFolder(folder).config
+        words = re.sub(r"(metric_for_best_model:) \w+", rf"\1 {metric}", config.read_text())
+        config.write_text(words)
+        return folder
+
+    runs = {metric: judged_by(metric) for metric in ("accuracy", "f1", "loss")}
+    assert compare_runs([runs["accuracy"], runs["loss"]]).metric == "accuracy"
+    found = compare_runs([runs["f1"], runs["accuracy"]])
+    assert found.metric == "f1"
+    assert found.notes == (
+        "The runs are judged by macro F1 and accuracy; they are compared by macro F1, as the first "
+        "of them asks.",
+    )
 
 
 def test_other_texts_and_other_truths_are_refused(finished: Any, tmp_path: Path) -> None:
