@@ -102,8 +102,10 @@ def test_runs_are_compared_by_what_they_are_judged_by(finished: Any, tmp_path: P
     found = compare_runs([runs["f1"], runs["accuracy"]])
     assert found.metric == "f1"
     assert found.notes == (
-        "The runs are judged by macro F1 and accuracy; they are compared by macro F1, as the first "
-        "of them asks.",
+        (
+            "The runs are judged by macro F1 and accuracy; they are compared by macro F1, as the first "
+            "of them asks."
+        ),
     )
 
 
