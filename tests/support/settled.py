@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from textlora.config import SettledTraining
+    from textlora.config import SettledConfig, SettledTraining
 
 # One value for everything that is automatic unless it is set.
 SETTLED: dict[str, dict[str, Any]] = {
@@ -28,3 +28,10 @@ def settled_training(**changes: Any) -> SettledTraining:
     from textlora.config import SettledTraining
 
     return SettledTraining.model_validate({**SETTLED["training"], **changes})
+
+
+def settled_config(**sections: Any) -> SettledConfig:
+    """Return all settings; `sections` are further values."""
+    from textlora.config import SettledConfig
+
+    return SettledConfig.model_validate({**SETTLED, **sections})
