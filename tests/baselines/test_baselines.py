@@ -149,7 +149,7 @@ def test_macro_f1_tries_balanced_weights() -> None:
             **{"classes": 2, "strengths": (0.1,), "metric": metric},  # type: ignore[arg-type]
         )
         found[metric] = Answers.of(targets, model.predict_proba(features)).value("f1")
-    assert found["f1"] > found["accuracy"] + 0.1
+    assert found["f1"] > found["accuracy"] + 0.02
 
 
 def test_a_row_of_weight_2_is_there_twice() -> None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from support.settled import settled_config
-
-from textlora.config import build_config
+from support.settled import SETTLED, settled_config
 from textlora.evaluation.metrics import classification_metrics
 from textlora.model.backbones import Backbone
 from textlora.model.card import Circumstances, model_card
@@ -66,8 +63,8 @@ def test_the_card_has_figures_verdict_data_and_limits() -> None:
     ],
 )
 def test_the_data_is_named_without_its_folder(train: str | None, shown: str) -> None:
-    values: dict[str, Any] = {"data": {"train": train}}
-    card = model_card(SPEC, build_config(values, origin="test"), FIGURES, KNOWN)
+    config = settled_config(data={**SETTLED["data"], "train": train})
+    card = model_card(SPEC, config, FIGURES, KNOWN)
     assert f"Trained on {shown}" in card.replace("`data of its own`", "data of its own")
     assert "secret" not in card
 

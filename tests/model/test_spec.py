@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from support.settled import settled_config
-
 from textlora.data.cutting import Truncation, Windows
 from textlora.errors import TextloraError
 from textlora.evaluation.decisions import Decision
