@@ -143,7 +143,7 @@ def test_validation_rows_can_be_given(make: Make, reviews: Reviews) -> None:
     classifier = make(num_train_epochs=1)
     held_out = (reviews.texts[48:], reviews.labels[48:])
     classifier.fit(reviews.texts[:48], reviews.labels[:48], validation=held_out)
-    assert [record.step for record in classifier.history_] == [0, 6]
+    assert [record.step for record in classifier.history_] == [0, 6]  # the start counts
 
 
 def test_html_is_stripped_in_fit_as_in_predict(make: Make, reviews: Reviews) -> None:

@@ -247,7 +247,7 @@ def test_places_are_those_of_the_text_that_the_model_reads(predictor: Predictor)
 
 @pytest.mark.parametrize("text", ["", " \n"])
 def test_a_text_with_nothing_in_it_is_refused(text: str, predictor: Predictor) -> None:
-    with pytest.raises(DataError, match=r"missing|blank"):
+    with pytest.raises(DataError, match=r"the text is (missing|blank)"):
         explain(predictor, text)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from support.settled import SETTLED, settled_config
+from support.settled import settled_config
 from textlora.evaluation.metrics import classification_metrics
 from textlora.model.backbones import Backbone
 from textlora.model.card import Circumstances, model_card
@@ -63,8 +63,7 @@ def test_the_card_has_figures_verdict_data_and_limits() -> None:
     ],
 )
 def test_the_data_is_named_without_its_folder(train: str | None, shown: str) -> None:
-    config = settled_config(data={**SETTLED["data"], "train": train})
-    card = model_card(SPEC, config, FIGURES, KNOWN)
+    card = model_card(SPEC, settled_config(data={"train": train}), FIGURES, KNOWN)
     assert f"Trained on {shown}" in card.replace("`data of its own`", "data of its own")
     assert "secret" not in card
 
