@@ -214,7 +214,8 @@ class ClassifierTrainer(Trainer):
         if not self.prefer_later or not self.args.greater_is_better:
             return bool(super()._determine_best_metric(metrics=metrics, trial=trial))
         known = [entry[name] for entry in self.state.log_history if name in entry]
-        if metrics[name] < max(known) - _noise(len(self.eval_dataset.targets)):
+        best = max(known)
+        if metrics[name] < best - _noise(best, len(self.eval_dataset.targets)):
             return False
         self.state.best_metric = metrics[name]
         self.state.best_global_step = self.state.global_step
@@ -260,6 +261,11 @@ class ClassifierTrainer(Trainer):
         )
 
 
-def _noise(rows: int) -> float:
-    """Return the standard error of an accuracy near one half; 0 for enough validation rows."""
-    return 0.0 if rows >= ENOUGH_TO_CHOOSE else 0.5 / math.sqrt(rows)
+def _noise(share: float, rows: int) -> float:
+    """Return by how much a later checkpoint may be worse and is still kept.
+
+    One standard error of the share that is right; half of it with enough validation rows.
+    """
+    usual = min(max(share, 0.5), 0.99)
+    error = math.sqrt(usual * (1 - usual) / rows)
+    return error if rows < ENOUGH_TO_CHOOSE else error / 2
