@@ -30,7 +30,8 @@ def test_a_noisy_small_step_never_bends_the_line_the_wrong_way(small: tuple[floa
 
 def settled(**model: str) -> SettledConfig:
     facts = TableFacts(100, 2, False, 1_000, 50, 50)
-    return with_automatic(RunConfig.model_validate({"model": model}), facts)
+    given = {"model": model, "data": {"truncation_side": "right"}}
+    return with_automatic(RunConfig.model_validate(given), facts)
 
 
 ENCODING = {"train": 10.0, "validation": 1.0, "test": 2.0}
