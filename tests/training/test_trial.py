@@ -42,6 +42,11 @@ def test_what_the_start_encodes_the_baselines_need_not() -> None:
     assert (before, after) == (16.0, 10.0)
 
 
+def test_what_was_encoded_to_choose_the_settings_is_not_encoded_again() -> None:
+    cost = RegressionCost(5.0, 3.0, frozenset({"train"}))
+    assert cost.seconds(settled(), ENCODING) == (6.0, 10.0)
+
+
 def test_without_a_start_the_baselines_encode_all() -> None:
     before, after = RegressionCost(5.0, 3.0).seconds(settled(head_init="random"), ENCODING)
     assert (before, after) == (0.0, 21.0)
