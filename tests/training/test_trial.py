@@ -30,7 +30,8 @@ def test_a_noisy_small_step_never_bends_the_line_the_wrong_way(small: tuple[floa
 
 def settled(**model: str) -> SettledConfig:
     facts = TableFacts(100, 2, False, 1_000, 50, 50)
-    return with_automatic(RunConfig.model_validate({"model": model}), facts)
+    given = {"model": model, "data": {"truncation_side": "right"}}
+    return with_automatic(RunConfig.model_validate(given), facts)
 
 
 ENCODING = {"train": 10.0, "validation": 1.0, "test": 2.0}
@@ -39,6 +40,11 @@ ENCODING = {"train": 10.0, "validation": 1.0, "test": 2.0}
 def test_what_the_start_encodes_the_baselines_need_not() -> None:
     before, after = RegressionCost(5.0, 3.0).seconds(settled(), ENCODING)
     assert (before, after) == (16.0, 10.0)
+
+
+def test_what_was_encoded_to_choose_the_settings_is_not_encoded_again() -> None:
+    cost = RegressionCost(5.0, 3.0, frozenset({"train"}))
+    assert cost.seconds(settled(), ENCODING) == (6.0, 10.0)
 
 
 def test_without_a_start_the_baselines_encode_all() -> None:

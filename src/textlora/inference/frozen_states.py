@@ -61,6 +61,10 @@ class FrozenStates:
             self._known[key] = self._encode(sequences)
         return self._known[key]
 
+    def knows(self, sequences: TokenizedTexts) -> bool:
+        """Say whether these texts were encoded before."""
+        return _key(sequences) in self._known
+
     def release(self) -> None:
         """Let the encoder go; the states stay."""
         self._loaded = None

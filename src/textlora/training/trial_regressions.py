@@ -29,10 +29,12 @@ class RegressionCost:
     Args:
         frozen: that on the frozen encoder's states, once texts are encoded.
         words: that on words.
+        encoded: parts whose texts were encoded while the settings were chosen.
     """
 
     frozen: float
     words: float
+    encoded: frozenset[str] = frozenset()
 
     def seconds(self, config: SettledConfig, encoding: Mapping[str, float]) -> tuple[float, float]:
         """Return the seconds before the training, and those of the baselines after it.
@@ -42,6 +44,7 @@ class RegressionCost:
             encoding: seconds for which a part is encoded.
         """
         starts = config.model.head_init == "logistic_regression"
+        encoding = {**encoding, **dict.fromkeys(self.encoded, 0.0)}
         held_out = encoding["train"] + encoding["validation"]
         before = held_out + self.frozen if starts else 0.0
         if not config.evaluation.baselines:
@@ -71,6 +74,7 @@ def regression_cost(
     validation = _some(parts.validation, sequences["validation"])
     if not (starts or config.evaluation.baselines) or _of_one_class(train):
         return RegressionCost(0.0, 0.0)
+    encoded = frozenset(name for name, one in sequences.items() if states.knows(one))
     share, classes = len(train.texts) / len(parts.train), parts.labels.num_labels
     metric = metric_of(config, parts)
     for part in (train, validation):
@@ -85,7 +89,7 @@ def regression_cost(
     words = 0.0
     if config.evaluation.baselines:
         words = seconds(TfidfLogisticRegression(classes, metric))
-    return RegressionCost(seconds(FrozenEncoder(states, classes, metric)), words)
+    return RegressionCost(seconds(FrozenEncoder(states, classes, metric)), words, encoded)
 
 
 def _some(part: Part, sequences: TokenizedTexts) -> LabelledTexts:
