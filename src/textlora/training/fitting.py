@@ -18,7 +18,6 @@ from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import storage_errors
 from textlora.evaluation.console import labelled
-from textlora.evaluation.judging import judging_metric
 from textlora.evaluation.records import EpochRecord
 from textlora.inference.predictor import Predictor
 from textlora.model.forward import Forward, TokenSequences
@@ -26,24 +25,14 @@ from textlora.paths import cache_dir
 from textlora.run import RunFolder, write_text
 from textlora.training import checkpoints
 from textlora.training.arguments import optimizer_of, training_arguments
-from textlora.training.building import (
-    Classifier,
-)
+from textlora.training.building import Classifier
 from textlora.training.class_weights import class_weights
-from textlora.training.diagnosis import (
-    kept_its_start,
-    second_try_of,
-    trivial_loss,
-)
+from textlora.training.diagnosis import kept_its_start, second_try_of, trivial_loss
 from textlora.training.prefix import prefix_cache
 from textlora.training.progress import ProgressCallback, record_of
-from textlora.training.start import (
-    StartCounts,
-    put_weights,
-    trained_head,
-    trained_weights,
-)
+from textlora.training.start import StartCounts, put_weights, trained_head, trained_weights
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences, validation_metrics
+from textlora.training.verdict import metric_of
 
 
 def contrastive_part(
@@ -72,11 +61,11 @@ def fit_twice_if_need_be(
 ) -> tuple[SettledConfig, list[EpochRecord]]:
     """Train; where that did not get beyond its start, once more at a lower learning rate.
 
+    `fit` has put the start's weights back by then, so that the second try begins there, too.
+
     Returns:
         The settings of the training that counts, and its evaluations.
     """
-    model = classifier.predictor.model
-    start = trained_weights(model)
     history = fit(config, classifier, parts, sequences, folder, console)
     if not config.training.second_try or not kept_its_start(history):
         return config, history
@@ -87,7 +76,6 @@ def fit_twice_if_need_be(
     # In this order: a kill in between repeats the first try, and never mixes the two.
     checkpoints.discard_all(folder.checkpoints)
     write_text(folder.config, config.to_yaml())
-    put_weights(model, start)
     return config, fit(config, classifier, parts, sequences, folder, console)
 
 
@@ -103,8 +91,7 @@ def fit(
     predictor = classifier.predictor
     assert parts.validation is not None  # noqa: S101 - train has asked
     assert isinstance(predictor.model, PeftModel)  # noqa: S101
-    several = predictor.spec.head.multi_label
-    metric = judging_metric(config.training.metric_for_best_model, several)
+    metric, several = metric_of(config, parts), parts.labels.multi_label
     progress = ProgressCallback(console, metric=metric, multi_label=several)
     callbacks: list[TrainerCallback] = [progress]
     if config.training.early_stopping_patience is not None:

@@ -13,7 +13,6 @@ from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError, TextloraError
 from textlora.evaluation.console import labelled
 from textlora.evaluation.decisions import check_rule
-from textlora.evaluation.judging import judging_metric
 from textlora.evaluation.progress import LongWork
 from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection, inspect_parts, short_lines
@@ -37,7 +36,7 @@ from textlora.training.settling import settle
 from textlora.training.start import (
     start_at_regression,
 )
-from textlora.training.verdict import judged_part
+from textlora.training.verdict import judged_part, metric_of
 
 # The search takes seconds for thousands of rows and minutes for millions.
 MOST_ROWS_FOR_NEAR = 50_000
@@ -95,7 +94,7 @@ def train(
         write_text(folder.config, config.to_yaml())
         started = time.perf_counter()
         if config.model.head_init == "logistic_regression":
-            metric = judging_metric(config.training.metric_for_best_model, parts.labels.multi_label)
+            metric = metric_of(config, parts)
             start_at_regression(classifier.predictor, parts, sequences, settled.states, metric)
         config, history = fit_twice_if_need_be(
             config, classifier, parts, sequences, folder, console

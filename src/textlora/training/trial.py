@@ -27,6 +27,7 @@ from textlora.model.forward import Forward, TokenSequences
 from textlora.training.arguments import optimizer_of, training_arguments
 from textlora.training.class_weights import class_weights
 from textlora.training.fitting import contrastive_part
+from textlora.training.start import put_weights, trained_weights
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences
 
 
@@ -147,21 +148,14 @@ class _StepClock(TrainerCallback):
 @contextmanager
 def weights_kept(model: nn.Module) -> Iterator[None]:
     """Put the trained weights, the mode and torch's random numbers back after the block."""
-    kept = {
-        name: weight.detach().clone()
-        for name, weight in model.named_parameters()
-        if weight.requires_grad
-    }
+    kept = trained_weights(model)
     was_training = model.training
     with torch.random.fork_rng():
         try:
             yield
         finally:
-            with torch.no_grad():
-                for name, weight in model.named_parameters():
-                    if name in kept:
-                        weight.copy_(kept[name])
-                        weight.grad = None
+            put_weights(model, kept)
+            model.zero_grad(set_to_none=True)
             model.train(was_training)
 
 
