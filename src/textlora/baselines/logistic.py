@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Features: TypeAlias = npt.NDArray[Any] | csr_matrix
 
 MAX_ITERATIONS = 300
+# By the usual 1e-4 a fit that goes on from another may end where it began.
+TOLERANCE = 1e-5
 # Fewer validation rows tell strengths apart by chance.
 ENOUGH_VALIDATION = 200
 FOLDS = 5
@@ -269,6 +271,7 @@ def _regression(
     model = LogisticRegression(
         C=strength,
         solver=solver,
+        tol=TOLERANCE,
         max_iter=MAX_ITERATIONS,
         class_weight="balanced" if balanced else None,
         warm_start=start is not None and not words,
