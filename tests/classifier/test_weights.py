@@ -25,10 +25,21 @@ def torn(reviews: Reviews) -> tuple[list[str], np.ndarray[Any, Any]]:
 def test_the_heavier_labels_are_learnt(make_classifier: Make, reviews: Reviews, torn: Any) -> None:
     texts, labels = torn
     heavy = np.repeat([4.0, 0.25], 80)
+    for weights, wanted in ((heavy, labels[:80]), (heavy[::-1], labels[80:])):
+        validation = (reviews.texts, wanted)
+        classifier = make_classifier().fit(texts, labels, weights, validation=validation)
+        assert classifier.score(reviews.texts, wanted) > 0.8
+
+
+def test_the_loss_weighs_them_alone(make_classifier: Make, reviews: Reviews, torn: Any) -> None:
+    """Neither the start of the head nor validation rows need say which labels count."""
+    texts, labels = torn
+    heavy = np.repeat([4.0, 0.25], 80)
+    plain = {"training.contrastive_weight": 0, "model.head_init": "random"}
     validation = (reviews.texts, reviews.labels)
-    first = make_classifier().fit(texts, labels, heavy, validation=validation)
+    first = make_classifier(settings=plain).fit(texts, labels, heavy, validation=validation)
     assert first.score(reviews.texts, reviews.labels) > 0.8
-    second = make_classifier().fit(texts, labels, heavy[::-1], validation=validation)
+    second = make_classifier(settings=plain).fit(texts, labels, heavy[::-1], validation=validation)
     assert second.score(reviews.texts, reviews.labels) < 0.2
 
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from support.tiny import ARCHITECTURES
 from textlora.config import ComputeConfig, LoraSettings
-from textlora.errors import ConfigError, MissingExtraError
+from textlora.errors import ConfigError, DataError, MissingExtraError
 from textlora.evaluation.decisions import Decision
 from textlora.inference.explaining import explain, explain_many
 from textlora.inference.predictor import Predictor
@@ -245,7 +245,13 @@ def test_places_are_those_of_the_text_that_the_model_reads(predictor: Predictor)
     ]
 
 
-@pytest.mark.parametrize("text", ["", " \n", "👍", "good " * 200])
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_a_text_with_nothing_in_it_is_refused(text: str, predictor: Predictor) -> None:
+    with pytest.raises(DataError, match=r"the text is (missing|blank)"):
+        explain(predictor, text)
+
+
+@pytest.mark.parametrize("text", ["👍", "good " * 200])
 def test_odd_texts(text: str, predictor: Predictor) -> None:
     explanation = explain(predictor, text)
     assert (

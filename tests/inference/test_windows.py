@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textlora.config import ComputeConfig
+from textlora.data.rows import MAX_TEXT_BYTES
 from textlora.inference.predictor import Predictor
 from textlora.inference.windows import WindowPooling, pool_logits
 from textlora.model.heads import HeadSpec, probabilities
@@ -154,9 +155,9 @@ def test_progress_counts_texts(reading: Callable[..., Predictor]) -> None:
     assert sum(done) == len(LONG)
 
 
-def test_two_megabytes_are_bounded(reading: Callable[..., Predictor]) -> None:
-    text = "it was good and lovely, " * 90_000
-    assert len(text) > 2_000_000
+def test_the_longest_text_is_bounded(reading: Callable[..., Predictor]) -> None:
+    text = "it was good and lovely, " * 41_000
+    assert 0.98 * MAX_TEXT_BYTES < len(text) < MAX_TEXT_BYTES
     predictor = reading()
     sequences = predictor.sequences([text, "a film"])
     assert np.diff(sequences.text_offsets).tolist() == [64, 1]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from textlora.config import RunConfig, build_config
+from support.settled import settled_config
 from textlora.evaluation.metrics import classification_metrics
 from textlora.model.backbones import Backbone
 from textlora.model.card import Circumstances, model_card
@@ -39,7 +38,7 @@ KNOWN = Circumstances(
 
 
 def test_the_card_has_figures_verdict_data_and_limits() -> None:
-    card = model_card(SPEC, RunConfig(), FIGURES, KNOWN)
+    card = model_card(SPEC, settled_config(), FIGURES, KNOWN)
     for said in (
         *("# mine", "75.0 % of 4 test texts right", "## Is it worth it?"),
         *("LoRA is better than guessing.", "The test part was used once.", "temperature of 1.250"),
@@ -64,21 +63,20 @@ def test_the_card_has_figures_verdict_data_and_limits() -> None:
     ],
 )
 def test_the_data_is_named_without_its_folder(train: str | None, shown: str) -> None:
-    values: dict[str, Any] = {"data": {"train": train}}
-    card = model_card(SPEC, build_config(values, origin="test"), FIGURES, KNOWN)
+    card = model_card(SPEC, settled_config(data={"train": train}), FIGURES, KNOWN)
     assert f"Trained on {shown}" in card.replace("`data of its own`", "data of its own")
     assert "secret" not in card
 
 
 def test_no_end_is_named_where_texts_are_cut_in_the_middle() -> None:
-    card = model_card(replace(SPEC, truncation_side="head+tail"), RunConfig(), FIGURES, KNOWN)
+    card = model_card(replace(SPEC, truncation_side="head+tail"), settled_config(), FIGURES, KNOWN)
     assert "truncation_side" not in card
     assert "AutoTokenizer.from_pretrained" in card
 
 
 def test_a_local_base_is_named_without_its_folder() -> None:
     local = replace(SPEC, backbone=Backbone("/home/anna/secret/model"))
-    card = model_card(local, RunConfig(), FIGURES, KNOWN)
+    card = model_card(local, settled_config(), FIGURES, KNOWN)
     assert "`model`" in card
     assert "secret" not in card
     assert "base_model" not in card

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from textlora.config import RunConfig
+from support.settled import settled_config
 from textlora.data.cutting import Truncation, Windows
 from textlora.errors import TextloraError
 from textlora.evaluation.decisions import Decision
@@ -100,12 +100,12 @@ def test_what_becomes_of_long_texts() -> None:
     assert windows.cut == Windows(64, 16, 9)
     assert windows.truncation == SPEC.truncation
     assert "At most 64 tokens, read in windows that overlap by 16 tokens" in model_card(
-        windows, RunConfig(), {}
+        windows, settled_config(), {}
     )
 
 
 def test_the_card_says_how_to_load_it() -> None:
-    card = model_card(SPEC, RunConfig(), {})
+    card = model_card(SPEC, settled_config(), {})
     assert "base_model: owner/name" in card
     assert "AutoPeftModelForSequenceClassification" in card
     assert "- `Négatif`" in card
@@ -114,7 +114,7 @@ def test_the_card_says_how_to_load_it() -> None:
 
 def test_the_card_of_a_head_of_our_own_does_not_promise_too_much() -> None:
     card = model_card(
-        replace(SPEC, head=HeadSpec("linear", "cls", "bce", 2)), RunConfig(recipe="x"), {}
+        replace(SPEC, head=HeadSpec("linear", "cls", "bce", 2)), settled_config(recipe="x"), {}
     )
     assert "AutoPeftModelForSequenceClassification" not in card
     assert "docs/loading.md" in card

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from textlora.config import SettledTraining
+    from textlora.config import SettledConfig, SettledEvaluation, SettledTraining
 
 # One value for everything that is automatic unless it is set.
 SETTLED: dict[str, dict[str, Any]] = {
@@ -21,6 +21,21 @@ SETTLED: dict[str, dict[str, Any]] = {
     },
     "evaluation": {"threshold": "default"},
 }
+
+
+def settled_config(**sections: Any) -> SettledConfig:
+    """Return settings of a run; `sections` are mappings that change some, or the recipe's name."""
+    from textlora.config import SettledConfig
+
+    changed = {name: {**entries, **sections.pop(name, {})} for name, entries in SETTLED.items()}
+    return SettledConfig.model_validate({**changed, **sections})
+
+
+def settled_evaluation(**changes: Any) -> SettledEvaluation:
+    """Return settings of an evaluation; `changes` are some of them."""
+    from textlora.config import SettledEvaluation
+
+    return SettledEvaluation.model_validate({**SETTLED["evaluation"], **changes})
 
 
 def settled_training(**changes: Any) -> SettledTraining:

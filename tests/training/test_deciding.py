@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import torch
 
+from support.settled import settled_evaluation
 from support.tiny import Reviews
 from textlora.classifier import TextClassifier
-from textlora.config import ComputeConfig, EvaluationConfig
+from textlora.config import ComputeConfig
 from textlora.errors import ConfigError
 from textlora.inference.evaluating import evaluate_file
 from textlora.inference.predictor import Predictor
@@ -41,7 +42,7 @@ def noisy(predictor: Predictor, reviews: Reviews) -> tuple[np.ndarray, np.ndarra
 
 
 def decided(predictor: Predictor, noisy: tuple[np.ndarray, np.ndarray], **settings: Any) -> Decided:
-    return decide(predictor, *noisy, EvaluationConfig(**settings))
+    return decide(predictor, *noisy, settled_evaluation(**settings))
 
 
 def test_the_temperature_makes_less_sure_and_changes_no_answer(
@@ -103,7 +104,7 @@ def test_every_kind_of_head(
     spec = replace(predictor.spec, head=head, label_names=names, label_values=names)
     threshold = "f1" if multi_label or head.num_labels == 2 else "default"
     done = decide(
-        replace(predictor, spec=spec), logits, targets, EvaluationConfig(threshold=threshold)
+        replace(predictor, spec=spec), logits, targets, settled_evaluation(threshold=threshold)
     )
     probable = torch.from_numpy(done.predictor.probabilities_of(logits)).double()
     if multi_label:

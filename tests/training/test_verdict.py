@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from support.settled import settled_evaluation
 from support.tiny import Reviews
-from textlora.config import EvaluationConfig
 from textlora.data.loading import load_parts
 from textlora.data.python import parts_from_python
 from textlora.evaluation.verdict import Verdict
@@ -28,7 +28,7 @@ PLAIN = ["Majority class", "TF-IDF + logistic regression", "Frozen encoder + log
 
 
 def verdict_of(run: Any, parts: Any = None, **evaluation: Any) -> tuple[Verdict, str]:
-    config = run.config.model_copy(update={"evaluation": EvaluationConfig(**evaluation)})
+    config = run.config.model_copy(update={"evaluation": settled_evaluation(**evaluation)})
     parts = parts or load_parts(config.data)
     shown = io.StringIO()
     found = reach_verdict(

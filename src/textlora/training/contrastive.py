@@ -23,24 +23,26 @@ TEMPERATURE = 0.1
 ROWS_TOGETHER = 4  # of a class in a batch: fewer would leave rows without a pair
 
 
-def contrastive_loss(states: Tensor, targets: Tensor) -> Tensor:
+def contrastive_loss(states: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return the mean loss of the rows that share their class with another row.
 
     Args:
         states: [batch, hidden].
         targets: [batch] class numbers.
+        weights: [batch], as if a row were there so many times; None: all 1.
     """
+    times = torch.ones_like(targets, dtype=torch.float32) if weights is None else weights.float()
     unit = functional.normalize(states.float(), dim=1)
     itself = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
     likeness = (unit @ unit.T / TEMPERATURE).masked_fill(itself, -torch.inf)
-    log_share = likeness - likeness.logsumexp(dim=1, keepdim=True)
+    log_share = likeness - (likeness + times.log()).logsumexp(dim=1, keepdim=True)
     pairs = (targets[:, None] == targets) & ~itself
-    partners = pairs.sum(dim=1)
+    partners = (pairs * times).sum(dim=1)
     paired = partners > 0
     if not paired.any():
         return states.sum() * 0
-    summed = log_share.masked_fill(~pairs, 0).sum(dim=1)
-    return -(summed[paired] / partners[paired]).mean()
+    summed = (log_share.masked_fill(~pairs, 0) * times).sum(dim=1)
+    return -(times * summed / partners)[paired].mean()
 
 
 class HeadInput:

@@ -155,7 +155,7 @@ class ClassifierTrainer(Trainer):
         self._loss_sum += float(loss.detach())
         self._loss_count += 1
         if self.head_input is not None:
-            alike = contrastive_loss(self.head_input.take(), targets)
+            alike = contrastive_loss(self.head_input.take(), targets, row_weights)
             loss = (1 - self.contrastive_weight) * loss + self.contrastive_weight * alike
         if not self.args.fp16:  # its gradient scaler skips a step that overflows, and goes on
             self._require_finite(float(loss.detach()))
