@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import expit
 from sklearn import metrics as reference
 
 from support.examples import examples
 from textlora.errors import ConfigError
+from textlora.evaluation import scores
 from textlora.evaluation.decision_wording import rule_in_words
 from textlora.evaluation.decisions import (
     Decision,
@@ -22,8 +24,7 @@ from textlora.evaluation.decisions import (
     cost_matrix,
     right_answers,
 )
-from textlora.evaluation.metrics import classification_metrics
-from textlora.evaluation.thresholds import best_threshold, f1
+from textlora.evaluation.thresholds import best_threshold, f1, label_thresholds
 
 FEW = examples(30)
 SCORES = {
@@ -63,28 +64,66 @@ def test_no_threshold_is_better(metric: Any, case: tuple[np.ndarray, np.ndarray]
         assert rule.thresholds == (0.5,)  # nothing to gain: nothing is changed
 
 
-def test_each_label_has_a_threshold_of_its_own_drawn_to_that_of_all() -> None:
-    random = np.random.default_rng(0)
-    truth = (random.random((2000, 3)) < [0.5, 0.02, 0.0]).astype(int)
-    shift = np.array([0.3, 0.0, 0.0])
-    probable = np.clip(0.4 * truth + 0.6 * random.random((2000, 3)) - shift, 0.001, 0.999)
-    rule = choose_decision(probable, truth, ["often", "rare", "never"], threshold="f1")
+def labels(seed: int, rows: int, shares: list[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and probabilities that say something of it, but too little of rare labels."""
+    random = np.random.default_rng(seed)
+    truth = (random.random((rows, len(shares))) < shares).astype(np.int64)
+    logits = 2 * truth - 2.5 + random.normal(size=truth.shape) + np.log(shares) / 2
+    return truth, expit(logits)
+
+
+def macro_f1_of(truth: np.ndarray, predicted: np.ndarray) -> float:
+    return float(reference.f1_score(truth, predicted, average="macro", zero_division=0))
+
+
+@FEW
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.sampled_from(["accuracy", "f1", "mcc"]))
+def test_thresholds_of_labels_are_probabilities(seed: int, classes: int, metric: Any) -> None:
+    random = np.random.default_rng(seed)
+    truth, probable = random.integers(0, 2, (20, classes)), random.random((20, classes))
+    rule = choose_decision(probable, truth, list("abcde")[:classes], threshold=metric)
     assert rule.thresholds is not None
-    often, rare, never = rule.thresholds
-    own = [best_threshold(probable[:, at], truth[:, at] == 1, f1) for at in (0, 1)]
-    assert often == pytest.approx(own[0], abs=0.02)  # 1,000 rows speak for themselves
-    assert min(never, own[1]) < rare < max(never, own[1])  # 40 rows go half of the way
-    assert 0.05 <= never <= 0.95
-    names = ["often", "rare", "never"]
-    by_rule = classification_metrics(truth, probable, names, multi_label=True, decision=rule)
-    usual = classification_metrics(truth, probable, names, multi_label=True)
-    assert by_rule.macro_f1 > usual.macro_f1
-    assert by_rule.roc_auc == usual.roc_auc
+    assert all(0 < each < 1 for each in rule.thresholds)
 
 
-def test_a_label_without_rows_of_both_kinds_keeps_one_half() -> None:
-    rule = choose_decision([[0.2, 0.9]] * 3, [[0, 1]] * 3, ["a", "b"], threshold="f1")
-    assert rule.thresholds == (0.5, 0.5)
+def test_a_label_with_many_rows_gets_its_own_threshold() -> None:
+    truth, probable = labels(0, 20_000, [0.3, 0.1])
+    found = label_thresholds(probable, truth == 1, f1)
+    for number in range(2):
+        alone = best_threshold(probable[:, number], truth[:, number] == 1, f1)
+        assert found[number] == pytest.approx(alone, rel=0.01)
+
+
+def test_labels_with_few_rows_take_from_the_others() -> None:
+    """On rows that had no say, shrunk thresholds are better than one half and than their own."""
+    shares = [0.2, 0.1, 0.05, *[0.01] * 12]
+    gains = []
+    for seed in range(5):
+        truth, probable = labels(seed, 300, shares)
+        fresh, fresh_probable = labels(seed + 100, 5_000, shares)
+        shrunk = label_thresholds(probable, truth == 1, f1)
+        columns = zip(probable.T, truth.T == 1, strict=True)
+        alone = np.array([best_threshold(*column, f1) for column in columns])
+        figures = [
+            (macro_f1_of(fresh, guess), scores.micro_f1(fresh, guess.astype(np.int64)))
+            for guess in (fresh_probable >= shrunk, fresh_probable >= alone, fresh_probable >= 0.5)
+        ]
+        gains.append(np.subtract(figures[0], figures[1:]))
+    assert (np.mean(gains, axis=0) > 0.01).all()
+
+
+def test_a_label_never_seen_gets_a_threshold_from_the_others() -> None:
+    truth, probable = labels(0, 400, [0.3, 0.2, 0.2])
+    truth[:, 2] = 0
+    low = label_thresholds(probable / 2, truth == 1, f1)[2]
+    high = label_thresholds(probable, truth == 1, f1)[2]
+    assert 0 < low < high < 0.5
+
+
+def test_what_is_right_already_stays_right() -> None:
+    truth = np.random.default_rng(0).integers(0, 2, (50, 4))
+    rule = choose_decision(0.1 + 0.8 * truth, truth, list("abcd"), threshold="f1")
+    assert (rule.labels(0.1 + 0.8 * truth, multi_label=True) == truth).all()
 
 
 @FEW

@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from textlora.evaluation.candidates import Answers
+from textlora.evaluation.decisions import Threshold, choose_decision
 from textlora.evaluation.judging import Metric
 from textlora.evaluation.scores import FloatArray, IntArray, log_loss
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     Features: TypeAlias = npt.NDArray[Any] | csr_matrix
 
 MAX_ITERATIONS = 300
+# By the usual 1e-4 a fit that goes on from another may end where it began.
+TOLERANCE = 1e-5
 # Fewer validation rows tell strengths apart by chance.
 ENOUGH_VALIDATION = 200
 FOLDS = 5
@@ -111,27 +115,40 @@ def fit_logistic(
         metric: what to choose by.
         weights: how much each row to train on counts `[n]`; None: all the same.
     """
+    train = train.astype(np.float32)  # twice as fast as in double precision
     truth = np.asarray(targets).astype(np.int64)
     held_out = np.asarray(validation_targets).astype(np.int64)
+    everything = np.arange(len(truth))
+    # To fit on and to judge by; the first model is the one that is kept.
+    trials: list[tuple[IntArray, Features]] = [(everything, validation)]
     folds = _folds(truth) if len(held_out) < ENOUGH_VALIDATION else []
+    trials += [(rest, train[rows]) for rest, rows in folds]
     known = np.concatenate([held_out, *(truth[rows] for _, rows in folds)])
 
-    def quality(strength: float, balanced: bool) -> tuple[float, float, LogisticModel]:
-        def fitted(rows: IntArray | slice) -> LogisticModel:
-            heavy = None if weights is None else weights[rows]
-            return _fit(train[rows], truth[rows], classes, strength, balanced, heavy)
-
-        model = fitted(slice(None))
-        crossed = [fitted(rest).predict_proba(train[rows]) for rest, rows in folds]
-        probable = np.concatenate([model.predict_proba(validation), *crossed])
-        answers = Answers.of(known, probable)
-        return answers.value(metric), -log_loss(known, probable), model
+    def fits(strength: float, balanced: bool, starts: list[LogisticModel]) -> list[LogisticModel]:
+        """Fit on the rows of each trial, from where a stronger penalty ended."""
+        return [
+            _fit(
+                *(train[rows], truth[rows], classes, strength, balanced),
+                weights=None if weights is None else weights[rows],
+                start=starts[number] if starts else None,
+            )
+            for number, (rows, _) in enumerate(trials)
+        ]
 
     best: tuple[float, float, LogisticModel] | None = None
     for balanced in (True, False) if metric == "f1" else (False,):
         highest, worse = -np.inf, 0
+        models: list[LogisticModel] = []
         for strength in strengths:
-            tried = quality(strength, balanced)
+            models = fits(strength, balanced, models)
+            probable = np.concatenate(
+                [
+                    model.predict_proba(features)
+                    for model, (_, features) in zip(models, trials, strict=True)
+                ]
+            )
+            tried = (*_quality(probable, known, metric), models[0])
             best = tried if best is None or tried[:2] > best[:2] else best
             worse = worse + 1 if tried[0] < highest else 0
             highest = max(highest, tried[0])
@@ -139,6 +156,14 @@ def fit_logistic(
                 break
     assert best is not None  # noqa: S101 - there are strengths
     return best[2]
+
+
+def _quality(probable: FloatArray, truth: IntArray, metric: Metric) -> tuple[float, float]:
+    """Return the metric, by the rule that the answers will be given by, and minus the log loss."""
+    names = [str(number) for number in range(probable.shape[1])]
+    threshold: Threshold = "f1" if truth.ndim == 2 and metric == "f1" else "default"
+    rule = choose_decision(probable, truth, names, threshold=threshold)
+    return Answers.of(truth, probable, rule).value(metric), -log_loss(truth, probable)
 
 
 def _folds(truth: IntArray) -> list[tuple[IntArray, IntArray]]:
@@ -207,27 +232,31 @@ def _fit(
     classes: int,
     strength: float,
     balanced: bool = False,
+    *,
     weights: FloatArray | None = None,
+    start: LogisticModel | None = None,
 ) -> LogisticModel:
+    """Fit with one strength; `start` is a fit of the same rows with another one."""
+    fit = partial(_regression, features, strength=strength, balanced=balanced, weights=weights)
+    begun = None if start is None else start.fitted
     if targets.ndim == 1:
-        return LogisticModel(_regression(features, targets, strength, balanced, weights), classes)
-    return LogisticModel(
-        [
-            float(column[0])
-            if (column == column[0]).all()
-            else _regression(features, column, strength, balanced, weights)
-            for column in targets.T
-        ],
-        classes,
-    )
+        return LogisticModel(fit(targets, start=begun), classes)
+    fitted = []
+    for number, column in enumerate(targets.T):
+        alike = bool((column == column[0]).all())
+        of_label = None if begun is None else begun[number]
+        fitted.append(float(column[0]) if alike else fit(column, start=of_label))
+    return LogisticModel(fitted, classes)
 
 
 def _regression(
     features: Features,
     targets: IntArray,
+    *,
     strength: float,
     balanced: bool,
     weights: FloatArray | None,
+    start: Any,
 ) -> Any:
     from scipy.sparse import issparse
     from sklearn.exceptions import ConvergenceWarning
@@ -242,9 +271,13 @@ def _regression(
     model = LogisticRegression(
         C=strength,
         solver=solver,
+        tol=TOLERANCE,
         max_iter=MAX_ITERATIONS,
         class_weight="balanced" if balanced else None,
+        warm_start=start is not None and not words,
     )
+    if model.warm_start:
+        model.coef_, model.intercept_ = start.coef_, start.intercept_
     with warnings.catch_warnings():
         # A weak penalty may stop at the limit: validation says whether the result is any good.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -48,6 +48,11 @@ def best_threshold(
 
 # Rows of a label in validation at which its own threshold counts half.
 _PRIOR_ROWS = 40
+# What the line that labels are drawn towards is chosen among: its slopes, and the shares of all
+# choices that would be "yes".
+_SLOPES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_SHARES = np.geomspace(0.001, 0.5, 80)
+_OPEN = (1e-6, 1 - 1e-6)  # log-odds are finite in here
 
 
 def label_thresholds(
@@ -56,44 +61,69 @@ def label_thresholds(
     """Return the probability from which each label is given.
 
     The best threshold of a label with a handful of rows is mostly chance. So each is drawn, as
-    log-odds, towards the one threshold that is best for all labels together, the more so the
-    fewer rows the label has; a label without rows takes that one.
+    log-odds, towards a line on which all labels lie, the more so the fewer rows the label has;
+    a label without rows lies on it. The line is a level plus a slope times how often the label is
+    expected (its mean probability, as log-odds): rare labels have low probabilities, and one
+    threshold for all would never give them. Level and slope are the best for all labels together.
 
     Args:
         probabilities: of the labels, float `[n, k]`.
         members: the truth, bool `[n, k]`.
         score: as for `best_threshold`.
     """
-    from scipy.special import expit, logit
+    from scipy.special import expit
 
-    shared = _shared_threshold(probabilities, members, score)
+    line = _line(_log_odds(probabilities), _log_odds(probabilities.mean(axis=0)), members, score)
     own = [
         best_threshold(*column, score) for column in zip(probabilities.T, members.T, strict=True)
     ]
     rows = members.sum(axis=0)
     trust = rows / (rows + _PRIOR_ROWS)
-    drawn = trust * logit(np.clip(own, *_OPEN)) + (1 - trust) * logit(np.clip(shared, *_OPEN))
+    drawn = trust * _log_odds(np.array(own)) + (1 - trust) * line
     return tuple(float(each) for each in expit(drawn))
 
 
-_OPEN = (1e-6, 1 - 1e-6)  # log-odds are finite in here
-_GRID = np.linspace(0.05, 0.95, 91)
+def _line(
+    values: FloatArray, expected: FloatArray, members: npt.NDArray[np.bool_], score: Score
+) -> FloatArray:
+    """Return each label's threshold on the best line `[k]`; probabilities are log-odds."""
+    best, found = -np.inf, expected
+    for slope in _SLOPES:
+        above = values - slope * expected
+        levels = np.quantile(above, 1 - _SHARES)
+        total = _scores_at(above, levels, members, score)
+        if total.max() > best + 1e-12:
+            best, equal = total.max(), np.flatnonzero(total >= total.max() - 1e-12)
+            found = levels[equal[len(equal) // 2]] + slope * expected
+    return found
 
 
-def _shared_threshold(
-    probabilities: FloatArray, members: npt.NDArray[np.bool_], score: Score
-) -> float:
-    """Return the threshold with the best score over the labels, each alone and all at once."""
-    positive = members.sum(axis=0)
-    values = np.empty(len(_GRID))
-    for place, threshold in enumerate(_GRID):
-        given = probabilities >= threshold
-        tp = (given & members).sum(axis=0)
-        fp = given.sum(axis=0) - tp
-        counts = (tp, fp, positive - tp, len(members) - positive - fp)
-        values[place] = score(*counts).mean() + score(*(each.sum() for each in counts))
-    good = np.flatnonzero(values >= values.max() - 1e-12)
-    return float(_GRID[good[np.abs(_GRID[good] - 0.5).argmin()]])
+def _scores_at(
+    values: FloatArray, levels: FloatArray, members: npt.NDArray[np.bool_], score: Score
+) -> FloatArray:
+    """Return what falling levels score as a threshold: the labels' mean, plus all at once."""
+    rows, labels = members.shape
+    # How many of the levels a value misses; a histogram of that by label gives all counts.
+    missed = len(levels) - np.searchsorted(levels[::-1], values, side="right")
+    cell = missed + (len(levels) + 1) * np.arange(labels)
+    shape = (labels, len(levels) + 1)
+
+    def reached(weights: Counts | None) -> Counts:
+        flat = None if weights is None else weights.ravel()
+        counts = np.bincount(cell.ravel(), flat, minlength=shape[0] * shape[1])
+        return np.asarray(counts.reshape(shape).cumsum(axis=1)[:, :-1].T)
+
+    hits, given = reached(members), reached(None)
+    false, misses = given - hits, members.sum(axis=0) - hits
+    counts = (hits, false, misses, rows - hits - false - misses)
+    together = score(*(each.sum(axis=1) for each in counts))
+    return np.asarray(score(*counts).mean(axis=1) + together)
+
+
+def _log_odds(probabilities: FloatArray) -> FloatArray:
+    from scipy.special import logit
+
+    return np.asarray(logit(np.clip(probabilities, *_OPEN)))
 
 
 def _ratio(part: Counts, whole: Counts) -> FloatArray:
