@@ -143,7 +143,6 @@ def adapter_answers(
         folds: which rows are answered together.
         console: where progress is shown.
     """
-    targets = parts.train.targets
     with refitting(config, parts, console) as (refitter, inputs):
         texts = inputs["train"]
 
@@ -152,7 +151,7 @@ def adapter_answers(
             with progress.bar:
                 refitter.fit(
                     texts.select(train),
-                    targets[train],
+                    parts.train.select(train),
                     seed=config.training.seed,
                     callbacks=[progress],
                 )

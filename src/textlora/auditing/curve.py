@@ -82,7 +82,7 @@ def measure(
         )
     answers: list[list[Answers]] = [[] for _ in orders]
     with refitting(config, parts, console) as (refitter, inputs):
-        chosen = refitter.training.metric_for_best_model
+        chosen = refitter.config.training.metric_for_best_model
         metric = judging_metric(chosen, parts.labels.multi_label)
         for repeat, size in np.ndindex(repeats, len(sizes)):
             rows = orders[repeat][: sizes[size]]
@@ -90,7 +90,7 @@ def measure(
             with progress.bar:
                 refitter.fit(
                     inputs["train"].select(rows),
-                    train.targets[rows],
+                    train.select(rows),
                     seed=config.training.seed + repeat,
                     callbacks=[progress],
                 )

@@ -179,7 +179,11 @@ def _folds(truth: IntArray) -> list[tuple[IntArray, IntArray]]:
 
 
 def regression_layer(
-    features: FloatArray, targets: npt.ArrayLike, *, classes: int
+    features: FloatArray,
+    targets: npt.ArrayLike,
+    *,
+    classes: int,
+    weights: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Return weights and biases, as `LogisticModel.linear_layer`, of a fit on scaled features.
 
@@ -187,12 +191,14 @@ def regression_layer(
         features: dense, `[n, features]`, as they are.
         targets: class numbers `[n]`; multi-label: 0 or 1, `[n, k]`.
         classes: k.
+        weights: how much each row counts `[n]`; None: all the same.
     """
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler()
     truth = np.asarray(targets).astype(np.int64)
-    model = _fit(scaler.fit_transform(features), truth, classes, USUAL_STRENGTH)
+    scaled = scaler.fit_transform(features)
+    model = _fit(scaled, truth, classes, USUAL_STRENGTH, weights=weights)
     return unscaled(*model.linear_layer(), scaler)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +10,17 @@ from pathlib import Path
 from peft import PeftModel
 from rich.console import Console
 from torch import nn
-from transformers import EarlyStoppingCallback, TrainerCallback
+from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from textlora.config import RunConfig, SettledConfig, SettledTraining
-from textlora.data.loading import Parts
+from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import storage_errors
 from textlora.evaluation.console import labelled
 from textlora.evaluation.records import EpochRecord
 from textlora.inference.predictor import Predictor
+from textlora.inference.windows import Offsets
 from textlora.model.forward import Forward, TokenSequences
 from textlora.paths import cache_dir
 from textlora.run import RunFolder, write_text
@@ -30,7 +31,13 @@ from textlora.training.class_weights import class_weights
 from textlora.training.diagnosis import kept_its_start, second_try_of, trivial_loss
 from textlora.training.prefix import prefix_cache
 from textlora.training.progress import ProgressCallback, record_of
-from textlora.training.start import StartCounts, put_weights, trained_head, trained_weights
+from textlora.training.start import (
+    StartCounts,
+    put_weights,
+    starts_at_regression,
+    trained_head,
+    trained_weights,
+)
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences, validation_metrics
 from textlora.training.verdict import metric_of
 
@@ -42,6 +49,68 @@ def contrastive_part(
     if not training.contrastive_weight:
         return None
     return training.contrastive_weight, trained_head(predictor.model)
+
+
+def labelled_rows(
+    sequences: TokenSequences, text_offsets: Offsets, part: Part
+) -> LabelledSequences:
+    """Return the sequences of a part's texts with its targets and its rows' weights.
+
+    Args:
+        sequences: of all texts, those of a text together.
+        text_offsets: the first sequence of each text, and the end, `[texts + 1]`.
+        part: the same texts.
+    """
+    return LabelledSequences(sequences, part.targets, text_offsets, part.relative_weights)
+
+
+@contextmanager
+def classifier_trainer(
+    config: SettledConfig,
+    predictor: Predictor,
+    forward: Forward,
+    arguments: TrainingArguments,
+    *,
+    train: LabelledSequences,
+    validation: LabelledSequences | None,
+    callbacks: Sequence[TrainerCallback],
+) -> Iterator[ClassifierTrainer]:
+    """Yield the Trainer that these settings ask for, and leave the model as it was trained.
+
+    Args:
+        config: every setting.
+        predictor: the classifier with its adapter.
+        forward: how batches are run in training.
+        arguments: of the same settings.
+        train: rows to train on.
+        validation: rows to choose by; None: nothing is chosen.
+        callbacks: told of every step.
+
+    Raises:
+        ConfigError: a class weight names no class.
+    """
+    spec, training = predictor.spec, config.training
+    trainer = ClassifierTrainer(
+        predictor.model,
+        head=spec.head,
+        forward=forward,
+        window_pooling=spec.window_pooling,
+        metrics=validation_metrics(spec.label_names, spec.head.multi_label),
+        args=arguments,
+        train_dataset=train,
+        eval_dataset=validation,
+        callbacks=list(callbacks),
+        class_weights=class_weights(training.class_weight, train.targets, spec.label_names),
+        contrastive=contrastive_part(predictor, training),
+        prefer_later=starts_at_regression(config),
+        optimizer=optimizer_of(training),
+    )
+    trainer.remove_callback(PrinterCallback)
+    try:
+        yield trainer
+    finally:
+        if trainer.head_input is not None:
+            trainer.head_input.close()
 
 
 def training_floor(config: SettledConfig, parts: Parts) -> float:
@@ -96,49 +165,33 @@ def fit(
     callbacks: list[TrainerCallback] = [progress]
     if config.training.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(config.training.early_stopping_patience))
-    starts_well = config.model.head_init == "logistic_regression"
     start = trained_weights(predictor.model)
-    if starts_well:
-        callbacks.append(counting := StartCounts())
+    counting = StartCounts() if starts_at_regression(config) else None
+    if counting is not None:
+        callbacks.append(counting)
     # Before the frozen layers are run, which may take minutes: it refuses what cannot be.
     arguments = training_arguments(config.training, folder.checkpoints)
     with training_inputs(config, classifier, sequences, console) as (forward, inputs):
-        trainer = ClassifierTrainer(
-            predictor.model,
-            head=predictor.spec.head,
-            forward=forward,
-            window_pooling=predictor.spec.window_pooling,
-            metrics=validation_metrics(predictor.spec.label_names, predictor.spec.head.multi_label),
-            args=arguments,
-            train_dataset=LabelledSequences(
-                inputs["train"],
-                parts.train.targets,
-                sequences["train"].text_offsets,
-                parts.train.relative_weights,
-            ),
-            eval_dataset=LabelledSequences(
-                inputs["validation"],
-                parts.validation.targets,
-                sequences["validation"].text_offsets,
-                parts.validation.relative_weights,
-            ),
-            callbacks=callbacks,
-            class_weights=class_weights(
-                config.training.class_weight, parts.train.targets, predictor.spec.label_names
-            ),
-            contrastive=contrastive_part(predictor, config.training),
-            prefer_later=starts_well,
-            optimizer=optimizer_of(config.training),
+        train, validation = (
+            labelled_rows(inputs[name], sequences[name].text_offsets, part)
+            for name, part in (("train", parts.train), ("validation", parts.validation))
         )
-        trainer.remove_callback(PrinterCallback)
-        if starts_well:
-            counting.trainer = trainer
-        checkpoint = _checkpoint_to_resume(folder, console)
-        writing = storage_errors(f"writing a checkpoint to {folder.checkpoints}")
-        with progress.bar, writing, checkpoints.only_plain_values():
-            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-        if trainer.head_input is not None:
-            trainer.head_input.close()
+        with classifier_trainer(
+            config,
+            predictor,
+            forward,
+            arguments,
+            train=train,
+            validation=validation,
+            callbacks=callbacks,
+        ) as trainer:
+            if counting is not None:
+                counting.trainer = trainer
+            checkpoint = _checkpoint_to_resume(folder, console)
+            resumed = None if checkpoint is None else str(checkpoint)
+            writing = storage_errors(f"writing a checkpoint to {folder.checkpoints}")
+            with progress.bar, writing, checkpoints.only_plain_values():
+                trainer.train(resume_from_checkpoint=resumed)
     history = _history(trainer)
     if kept_its_start(history):
         put_weights(predictor.model, start)

@@ -26,16 +26,12 @@ from textlora.training.building import (
 )
 from textlora.training.class_weights import class_weights
 from textlora.training.concluding import conclude
-from textlora.training.diagnosis import (
-    notices,
-)
+from textlora.training.diagnosis import notices
 from textlora.training.fitting import fit_twice_if_need_be, training_floor
 from textlora.training.reporting import write_report
 from textlora.training.results import TrainedRun, write_results
 from textlora.training.settling import settle
-from textlora.training.start import (
-    start_at_regression,
-)
+from textlora.training.start import start_at_regression, starts_at_regression
 from textlora.training.verdict import judged_part, metric_of
 
 # The search takes seconds for thousands of rows and minutes for millions.
@@ -93,7 +89,7 @@ def train(
     with _Failing(folder, resume, overwrite):
         write_text(folder.config, config.to_yaml())
         started = time.perf_counter()
-        if config.model.head_init == "logistic_regression":
+        if starts_at_regression(config):
             metric = metric_of(config, parts)
             start_at_regression(classifier.predictor, parts, sequences, settled.states, metric)
         config, history = fit_twice_if_need_be(

@@ -15,11 +15,9 @@ from peft import PeftModel
 from rich.console import Console
 from torch import Tensor
 from transformers import TrainerCallback
-from transformers.trainer_callback import PrinterCallback
 
-from textlora.config import RunConfig, SettledTraining
-from textlora.data.labels import Targets
-from textlora.data.loading import Parts
+from textlora.config import RunConfig, SettledConfig
+from textlora.data.loading import Part, Parts
 from textlora.data.splitting import Indices
 from textlora.evaluation.scores import FloatArray
 from textlora.inference.predictor import Predictor, Probabilities
@@ -28,14 +26,17 @@ from textlora.model.fast_forward import FastForward
 from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import probabilities
 from textlora.model.prefix_forward import PrefixForward
-from textlora.training.arguments import optimizer_of, training_arguments
+from textlora.training.arguments import training_arguments
 from textlora.training.building import Classifier, build_classifier, tokenize_parts
-from textlora.training.class_weights import class_weights
-from textlora.training.fitting import training_inputs
-from textlora.training.job import announce
+from textlora.training.fitting import classifier_trainer, labelled_rows, training_inputs
+from textlora.training.job import announce, check_settings
 from textlora.training.settling import settle
-from textlora.training.start import put_weights, start_at_states, trained_weights
-from textlora.training.trainer import ClassifierTrainer, LabelledSequences
+from textlora.training.start import (
+    put_weights,
+    start_at_states,
+    starts_at_regression,
+    trained_weights,
+)
 
 
 @dataclass(frozen=True)
@@ -95,24 +96,27 @@ class Refitter:
     Args:
         predictor: the classifier with its fresh adapter and head.
         forward: how batches are run in training.
-        training: the optimisation; `early_stopping_patience` has no meaning here.
+        config: every setting; those of evaluations on the way have no meaning here.
         fresh: the trained parameters before any training, by name.
     """
 
+    # There is no second try: whether one is needed is seen on validation rows, of which an audit
+    # has none, and with which a curve measures.
+
     predictor: Predictor
     forward: Forward
-    training: SettledTraining
+    config: SettledConfig
     fresh: Mapping[str, Tensor]
 
     @classmethod
-    def of(cls, predictor: Predictor, forward: Forward, training: SettledTraining) -> Refitter:
+    def of(cls, predictor: Predictor, forward: Forward, config: SettledConfig) -> Refitter:
         """Remember a classifier that is not trained yet."""
-        return cls(predictor, forward, training, trained_weights(predictor.model))
+        return cls(predictor, forward, config, trained_weights(predictor.model))
 
     def fit(
         self,
         texts: Texts,
-        targets: Targets,
+        part: Part,
         *,
         seed: int,
         callbacks: Sequence[TrainerCallback] = (),
@@ -121,32 +125,32 @@ class Refitter:
 
         Args:
             texts: what to train on, and on nothing else.
-            targets: their class numbers [texts], or [texts, classes] of 0/1.
+            part: their targets and weights, in the same order.
             seed: of shuffling and dropout.
             callbacks: told of every step.
+
+        Raises:
+            RunError: the training diverged.
         """
         self.reset()
         model = self.predictor.model
         assert isinstance(model, PeftModel)  # noqa: S101
         if texts.states is not None:
-            start_at_states(self.predictor, texts.states, targets)
-        spec, training = self.predictor.spec, self.training.model_copy(update={"seed": seed})
+            start_at_states(self.predictor, texts.states, part)
+        training = self.config.training.model_copy(update={"seed": seed})
         # The Trainer makes its folder, though nothing is written into it.
-        with tempfile.TemporaryDirectory() as folder:
-            trainer = ClassifierTrainer(
-                model,
-                head=spec.head,
-                forward=self.forward,
-                window_pooling=spec.window_pooling,
-                metrics=lambda targets, values: {},
-                args=training_arguments(training, Path(folder), choose_best=False),
-                train_dataset=LabelledSequences(texts.sequences, targets, texts.text_offsets),
-                eval_dataset=None,
-                callbacks=list(callbacks),
-                optimizer=optimizer_of(training),
-                class_weights=class_weights(training.class_weight, targets, spec.label_names),
-            )
-            trainer.remove_callback(PrinterCallback)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            classifier_trainer(
+                self.config,
+                self.predictor,
+                self.forward,
+                training_arguments(training, Path(folder), choose_best=False),
+                train=labelled_rows(texts.sequences, texts.text_offsets, part),
+                validation=None,
+                callbacks=callbacks,
+            ) as trainer,
+        ):
             trainer.train()
         model.eval()
 
@@ -183,19 +187,23 @@ def refitting(
 
     Yields:
         The refitter, and the texts of "train" and, where there is one, "validation".
+
+    Raises:
+        ConfigError: a setting does not fit the classes.
     """
     parts = replace(parts, test=None)
     settled = settle(config, parts, console)
+    check_settings(settled.config, parts)
     classifier = _with_prefix(build_classifier(settled.config, parts))
     windows = config.data.train_windows or parts.validation is None
     tokens = tokenize_parts(parts, classifier.predictor, train_windows=windows)
     announce(console, parts, classifier, settled.reasons)
     states: dict[str, FloatArray] = {}
-    if settled.config.model.head_init == "logistic_regression":
+    if starts_at_regression(settled.config):
         states["train"] = settled.states(tokens["train"])
         settled.states.release()
     with training_inputs(config, classifier, tokens, console) as (forward, inputs):
-        refitter = Refitter.of(classifier.predictor, forward, settled.config.training)
+        refitter = Refitter.of(classifier.predictor, forward, settled.config)
         try:
             texts = {
                 name: Texts(inputs[name], tokens[name].text_offsets, states.get(name))

@@ -20,8 +20,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from textlora.baselines.frozen import FrozenEncoder
 from textlora.baselines.logistic import regression_layer
+from textlora.config import SettledConfig
 from textlora.data.labels import Targets
-from textlora.data.loading import Parts
+from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.evaluation.judging import Metric
 from textlora.evaluation.scores import FloatArray
@@ -31,6 +32,11 @@ from textlora.model.heads import HeadSpec, classification_loss
 from textlora.training.verdict import labelled_texts
 
 SHARE_LEFT = 0.8  # of the loss at random that the start has on the rows to train on, at least
+
+
+def starts_at_regression(config: SettledConfig) -> bool:
+    """Return whether the head begins as the regression, and not at random."""
+    return config.model.head_init == "logistic_regression"
 
 
 def trained_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -73,17 +79,20 @@ def start_at_regression(
     states.release()
 
 
-def start_at_states(predictor: Predictor, states: FloatArray, targets: Targets) -> None:
+def start_at_states(predictor: Predictor, states: FloatArray, part: Part) -> None:
     """Do the same with a fixed strength, where no rows are set apart to choose it by.
 
     Args:
         predictor: as above.
         states: of the frozen encoder, `[n, hidden]`.
-        targets: class numbers `[n]`, or 0/1 `[n, k]`.
+        part: the rows that they are of.
     """
     head = predictor.spec.head
-    layer = units_of(*regression_layer(states, targets, classes=head.num_labels), head)
-    set_head(predictor.model, *flattened(*layer, states, targets, head))
+    regression = regression_layer(
+        states, part.targets, classes=head.num_labels, weights=part.relative_weights
+    )
+    layer = units_of(*regression, head)
+    set_head(predictor.model, *flattened(*layer, states, part.targets, head))
 
 
 @torch.no_grad()
