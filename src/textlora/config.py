@@ -249,6 +249,24 @@ class TrainingConfig(Section):
         description="Share of the supervised contrastive loss beside the cross-entropy, for one "
         "label per text and a linear head; unset: by the table; 0: none.",
     )
+    token_dropout: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Share of a text's tokens that is left out in training, others in every epoch; "
+        "unset: by the table; 0: none.",
+    )
+    class_names: bool | None = Field(
+        None,
+        description="Train on the names of the classes as further texts, for one label per text; "
+        "unset: where rows are few and cross-validation of the frozen encoder gains by it.",
+    )
+    refit: bool | None = Field(
+        None,
+        description="Train once more in the end, with the validation rows among the rows to train "
+        "on, for as many epochs as validation found best; for validation rows that were split off "
+        "the training rows, and only with test rows; unset: where it costs seconds.",
+    )
     second_try: bool = Field(
         True,
         description="Train once more, at a quarter of the learning rate, where training does not "
@@ -410,6 +428,9 @@ class SettledTraining(TrainingConfig):
     per_device_train_batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     contrastive_weight: float = Field(ge=0, lt=1)
+    token_dropout: float = Field(ge=0, lt=1)
+    class_names: bool
+    refit: bool
     metric_for_best_model: Literal["accuracy", "f1", "loss", "mcc"]
     class_weight: (
         Literal["balanced", "sqrt_balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None

@@ -21,6 +21,9 @@ CHOICES: dict[str, Any] = {
     "training.learning_rate": 7e-3,
     "training.class_weight": None,
     "training.contrastive_weight": 0.25,
+    "training.token_dropout": 0.3,
+    "training.class_names": True,
+    "training.refit": True,
     "training.metric_for_best_model": "mcc",
     "evaluation.threshold": "f1",
 }

@@ -46,6 +46,11 @@ class FrozenEncoder:
             weights=train.weights,
         )
 
+    def refit(self, rows: LabelledTexts) -> None:
+        """Learn weights on these rows, with the penalty that was chosen."""
+        features = self._scaler.fit_transform(self.states(rows.sequences))
+        self._model = self._model.refitted(features, rows.targets, rows.weights)
+
     def predict_proba(self, rows: LabelledTexts) -> FloatArray:
         """Return the probabilities `[n, k]`."""
         return self._model.predict_proba(self._scaler.transform(self.states(rows.sequences)))

@@ -40,10 +40,27 @@ class LogisticModel:
         fitted: scikit-learn's model for one label a text; multi-label: one a label, or the
             share of the label where all training rows agree on it.
         classes: k.
+        strength: inverse strength of the penalty.
+        balanced: whether every class counts as much as another.
     """
 
     fitted: Any
     classes: int
+    strength: float
+    balanced: bool
+
+    def refitted(
+        self, features: Features, targets: npt.ArrayLike, weights: FloatArray | None
+    ) -> LogisticModel:
+        """Return one on other rows, `[n, features]`, with the same penalty.
+
+        Args:
+            features: dense or sparse.
+            targets: class numbers `[n]`; multi-label: 0 or 1, `[n, k]`.
+            weights: how much each row counts `[n]`; None: all the same.
+        """
+        rows, truth = features.astype(np.float32), np.asarray(targets).astype(np.int64)
+        return _fit(rows, truth, self.classes, self.strength, self.balanced, weights=weights)
 
     def predict_proba(self, features: Features) -> FloatArray:
         """Return the probabilities `[n, k]`; a class without training rows gets 0."""
@@ -246,13 +263,13 @@ def _fit(
     fit = partial(_regression, features, strength=strength, balanced=balanced, weights=weights)
     begun = None if start is None else start.fitted
     if targets.ndim == 1:
-        return LogisticModel(fit(targets, start=begun), classes)
+        return LogisticModel(fit(targets, start=begun), classes, strength, balanced)
     fitted = []
     for number, column in enumerate(targets.T):
         alike = bool((column == column[0]).all())
         of_label = None if begun is None else begun[number]
         fitted.append(float(column[0]) if alike else fit(column, start=of_label))
-    return LogisticModel(fitted, classes)
+    return LogisticModel(fitted, classes, strength, balanced)
 
 
 def _regression(

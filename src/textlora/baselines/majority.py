@@ -24,6 +24,10 @@ class MajorityClass:
         """Count the classes; there is nothing to choose."""
         self._shares = one_hot(np.asarray(train.targets, dtype=np.int64), self.classes).mean(axis=0)
 
+    def refit(self, rows: LabelledTexts) -> None:
+        """Count the classes of these rows."""
+        self.fit(rows, rows)
+
     def predict_proba(self, rows: LabelledTexts) -> FloatArray:
         """Return the classes' shares `[n, k]`, the same for every text."""
         return np.tile(self._shares, (len(rows.targets), 1))

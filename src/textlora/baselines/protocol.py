@@ -43,6 +43,10 @@ class Baseline(Protocol):
         """Train; whatever there is to choose is chosen on validation."""
         ...
 
+    def refit(self, rows: LabelledTexts) -> None:
+        """Train once more on these rows; what was chosen stays."""
+        ...
+
     def predict_proba(self, rows: LabelledTexts) -> FloatArray:
         """Return the probabilities `[n, k]`; the labels of `rows` are not looked at."""
         ...
@@ -58,6 +62,8 @@ def measure(
     train: LabelledTexts,
     validation: LabelledTexts,
     test: LabelledTexts | None,
+    *,
+    all_rows: LabelledTexts | None = None,
 ) -> CandidateResult:
     """Train a baseline, and let it answer.
 
@@ -66,11 +72,16 @@ def measure(
         train: the rows that the tuned classifier was trained on.
         validation: the rows to choose by.
         test: the rows to judge by, used after every choice; None: validation once more.
+        all_rows: to train on once more before that, if the tuned classifier was.
     """
     started = time.perf_counter()
     baseline.fit(train, validation)
     seconds = time.perf_counter() - started
     on_validation = baseline.predict_proba(validation)
+    if all_rows is not None:
+        started = time.perf_counter() - seconds
+        baseline.refit(all_rows)
+        seconds = time.perf_counter() - started
     return CandidateResult(
         name=baseline.name,
         validation=on_validation,

@@ -46,6 +46,11 @@ class TfidfLogisticRegression:
             weights=train.weights,
         )
 
+    def refit(self, rows: LabelledTexts) -> None:
+        """Learn words and weights on these rows, with the penalty that was chosen."""
+        self._vectorizer, features = fit_words(rows.texts)
+        self._model = self._model.refitted(features, rows.targets, rows.weights)
+
     def predict_proba(self, rows: LabelledTexts) -> FloatArray:
         """Return the probabilities `[n, k]`."""
         return self._model.predict_proba(self._vectorizer.transform(rows.texts))

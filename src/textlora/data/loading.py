@@ -52,6 +52,14 @@ class Part:
         weights = None if self.weights is None else self.weights[indices]
         return Part(self.table.select(indices.tolist()), self.targets[indices], weights)
 
+    def joined(self, other: Part) -> Part:
+        """Return the rows and, after them, those of a part of the same classes."""
+        weights = None
+        if self.weights is not None or other.weights is not None:
+            weights = np.concatenate([_counted(self), _counted(other)])
+        targets = np.concatenate([self.targets, other.targets])
+        return Part(self.table.joined(other.table), targets, weights)
+
     @property
     def relative_weights(self) -> Weights | None:
         """The weights, scaled to 1 on average, so that they leave the size of the loss alone."""
@@ -71,6 +79,7 @@ class Parts:
         outside: rows set aside because of their class.
         notes: what was done to classes, a sentence each without full stop.
         dropped: rows left out because a later split has their text, by the name of their split.
+        validation_split_off: whether the validation rows were among the training rows.
     """
 
     train: Part
@@ -81,6 +90,7 @@ class Parts:
     outside: list[RejectedRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
+    validation_split_off: bool = False
 
     @property
     def set_aside(self) -> list[RejectedRow]:
@@ -261,7 +271,12 @@ def _with_split_off(parts: Parts, data: DataConfig) -> Parts:
     if validation is None and data.validation_size:
         count = _rows_to_hold_out(data.validation_size, total, parts.train)
         rest, validation = _split_off(rest, count, data.seed, parts.labels)
+        parts = replace(parts, validation_split_off=True)
     return replace(parts, train=rest, validation=validation, test=test)
+
+
+def _counted(part: Part) -> Weights:
+    return np.ones(len(part)) if part.weights is None else part.weights
 
 
 def load_labelled(source: str, data: DataConfig, labels: LabelSet) -> Part:

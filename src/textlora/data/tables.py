@@ -112,6 +112,12 @@ class TextTable:
             rejected=[],
         )
 
+    def joined(self, other: TextTable) -> TextTable:
+        """Return the rows and, after them, those of a table that is labelled as this one is."""
+        labels = None if self.labels is None else [*self.labels, *(other.labels or [])]
+        texts, lines = [*self.texts, *other.texts], [*self.lines, *other.lines]
+        return replace(self, texts=texts, labels=labels, lines=lines, rejected=[])
+
 
 def shown(text: object) -> str:
     """Return what a message or `rejected.csv` shows of a cell: encodable, and not endless."""

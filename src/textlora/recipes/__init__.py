@@ -24,7 +24,12 @@ SOURCE_KEYS = (
 # What a run did before there was the setting, which its saved settings lack.
 BEFORE_SETTINGS: dict[str, dict[str, Any]] = {
     "model": {"head_init": "random"},
-    "training": {"contrastive_weight": 0.0},
+    "training": {
+        "contrastive_weight": 0.0,
+        "token_dropout": 0.0,
+        "class_names": False,
+        "refit": False,
+    },
 }
 
 

@@ -24,6 +24,8 @@ FEW_CLASSES = 8
 CONTRASTIVE_ROWS = 20_000  # up to here rows are drawn to those of their class, too
 CONTRASTIVE_WEIGHT = 0.5
 LEARNING_RATE, HIGH_LEARNING_RATE = 5e-4, 1e-3
+TOKEN_DROPOUT = 0.1
+REFIT_ROWS, REFIT_TOKENS = 10_000, 1_000_000  # tokens of all epochs together: a few minutes
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,9 @@ def is_complete(config: RunConfig) -> bool:
             training.learning_rate,
             training.per_device_train_batch_size,
             training.contrastive_weight,
+            training.token_dropout,
+            training.class_names,
+            training.refit,
         )
         and "auto" not in (training.class_weight, training.metric_for_best_model)
         and "auto"
@@ -104,8 +109,16 @@ def is_complete(config: RunConfig) -> bool:
     )
 
 
-def with_automatic(config: RunConfig, facts: TableFacts) -> SettledConfig:
-    """Return the settings with a value for each that is automatic; what was set stays."""
+def with_automatic(
+    config: RunConfig, facts: TableFacts, *, names_help: bool = False
+) -> SettledConfig:
+    """Return the settings with a value for each that is automatic; what was set stays.
+
+    Args:
+        config: the settings.
+        facts: of the rows to train on.
+        names_help: whether names of the classes are worth training on.
+    """
     training, model = config.training, config.model
     linear = model.head == "linear" and model.pooling == "mean"
     chosen: dict[str, Any] = {}
@@ -117,9 +130,19 @@ def with_automatic(config: RunConfig, facts: TableFacts) -> SettledConfig:
     batch = training.per_device_train_batch_size
     if batch is None:
         batch = chosen["per_device_train_batch_size"] = _batch(facts, alike > 0)
-    if training.num_train_epochs is None:
+    epochs = training.num_train_epochs
+    if epochs is None:
         updates = batch * training.gradient_accumulation_steps
-        chosen["num_train_epochs"] = _epochs(facts, updates)
+        epochs = chosen["num_train_epochs"] = _epochs(facts, updates)
+    if training.token_dropout is None:
+        many = alike > 0 and facts.classes > FEW_CLASSES
+        chosen["token_dropout"] = TOKEN_DROPOUT if many else 0.0
+    if training.class_names is None:
+        chosen["class_names"] = names_help
+    if training.refit is None:
+        # Thresholds of labels belong to the classifier that they were chosen for.
+        cheap = facts.rows <= REFIT_ROWS and epochs * facts.tokens <= REFIT_TOKENS
+        chosen["refit"] = linear and cheap and not facts.multi_label
     if training.learning_rate is None:
         few = facts.classes <= FEW_CLASSES and not facts.multi_label
         chosen["learning_rate"] = LEARNING_RATE if few else HIGH_LEARNING_RATE

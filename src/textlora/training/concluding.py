@@ -30,6 +30,7 @@ from textlora.inference.explaining import explain_many, require_captum
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import Logits
+from textlora.training.all_rows import Refit
 from textlora.training.deciding import Decided, decide
 from textlora.training.verdict import judged_part, reach_verdict
 
@@ -90,6 +91,8 @@ def conclude(
     seconds: float,
     states: FrozenStates,
     console: Console,
+    *,
+    refitted: Refit | None = None,
 ) -> Conclusion:
     """Choose temperature and rule on validation, then evaluate, judge and explain.
 
@@ -101,9 +104,13 @@ def conclude(
         seconds: how long the training took.
         states: the frozen encoder, for the baseline on it.
         console: where progress is shown.
+        refitted: what the classifier was before it was trained on the validation rows, too.
     """
     assert parts.validation is not None  # noqa: S101 - there is no training without
-    logits = {"validation": _logits(predictor, "validation", sequences, console)}
+    if refitted is None:
+        logits = {"validation": _logits(predictor, "validation", sequences, console)}
+    else:
+        logits = {"validation": refitted.validation}
     decided = decide(predictor, logits["validation"], parts.validation.targets, config.evaluation)
     if parts.test is not None:
         logits["test"] = _logits(decided.predictor, "test", sequences, console)
@@ -129,6 +136,7 @@ def conclude(
             config=config,
             states=states,
             console=console,
+            all_rows=None if refitted is None else refitted.rows,
             clean=~copied if leakage and leakage.matters and leakage.clean else None,
         )
     return Conclusion(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -38,6 +39,7 @@ from textlora.training.start import (
     trained_head,
     trained_weights,
 )
+from textlora.training.token_dropout import DroppedTokens
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences, validation_metrics
 from textlora.training.verdict import metric_of
 
@@ -90,6 +92,9 @@ def classifier_trainer(
         ConfigError: a class weight names no class.
     """
     spec, training = predictor.spec, config.training
+    if training.token_dropout:
+        dropped = DroppedTokens(train.sequences, training.token_dropout, arguments.seed)
+        train = replace(train, sequences=dropped)
     trainer = ClassifierTrainer(
         predictor.model,
         head=spec.head,
@@ -111,6 +116,46 @@ def classifier_trainer(
     finally:
         if trainer.head_input is not None:
             trainer.head_input.close()
+
+
+def fit_to_the_end(
+    config: SettledConfig,
+    predictor: Predictor,
+    forward: Forward,
+    rows: LabelledSequences,
+    *,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> None:
+    """Train from the weights as they are; those after the last step stay.
+
+    Nothing is chosen on the way and nothing is written, so no row but those given has any
+    influence.
+
+    Args:
+        config: every setting; those of evaluations on the way have no meaning here.
+        predictor: the classifier with its adapter.
+        forward: how batches are run in training.
+        rows: to train on.
+        callbacks: told of every step.
+
+    Raises:
+        RunError: the training diverged.
+    """
+    # The Trainer makes its folder, though nothing is written into it.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        classifier_trainer(
+            config,
+            predictor,
+            forward,
+            training_arguments(config.training, Path(folder), choose_best=False),
+            train=rows,
+            validation=None,
+            callbacks=callbacks,
+        ) as trainer,
+    ):
+        trainer.train()
+    predictor.model.eval()
 
 
 def training_floor(config: SettledConfig, parts: Parts) -> float:

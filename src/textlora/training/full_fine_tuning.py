@@ -104,6 +104,9 @@ class FullFineTuning:
         with progress.bar:
             trainer.train()
 
+    def refit(self, rows: LabelledTexts) -> None:
+        """Change nothing: the time that it takes is spent once."""
+
     def predict_proba(self, rows: LabelledTexts) -> FloatArray:
         """Return the probabilities `[n, k]`."""
         logits = score_texts(

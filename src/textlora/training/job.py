@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -18,12 +19,14 @@ from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection, inspect_parts, short_lines
 from textlora.run import RunFolder, write_text
 from textlora.training import samples
+from textlora.training.all_rows import is_refitted, refit
 from textlora.training.building import (
     Classifier,
     build_classifier,
     named_parts,
     tokenize_parts,
 )
+from textlora.training.class_names import with_names
 from textlora.training.class_weights import class_weights
 from textlora.training.concluding import conclude
 from textlora.training.diagnosis import notices
@@ -31,7 +34,7 @@ from textlora.training.fitting import fit_twice_if_need_be, training_floor
 from textlora.training.reporting import write_report
 from textlora.training.results import TrainedRun, write_results
 from textlora.training.settling import settle
-from textlora.training.start import start_at_regression, starts_at_regression
+from textlora.training.start import start_at_regression, starts_at_regression, trained_weights
 from textlora.training.verdict import judged_part, metric_of
 
 # The search takes seconds for thousands of rows and minutes for millions.
@@ -89,16 +92,35 @@ def train(
     with _Failing(folder, resume, overwrite):
         write_text(folder.config, config.to_yaml())
         started = time.perf_counter()
+        fresh = trained_weights(classifier.predictor.model)
+        taught, tokens = parts, sequences
+        if config.training.class_names:
+            taught = replace(parts, train=with_names(parts.train, parts.labels.names))
+            tokens = tokenize_parts(
+                taught, classifier.predictor, train_windows=config.data.train_windows
+            )
         if starts_at_regression(config):
             metric = metric_of(config, parts)
-            start_at_regression(classifier.predictor, parts, sequences, settled.states, metric)
-        config, history = fit_twice_if_need_be(
-            config, classifier, parts, sequences, folder, console
-        )
+            start_at_regression(classifier.predictor, taught, tokens, settled.states, metric)
+        config, history = fit_twice_if_need_be(config, classifier, taught, tokens, folder, console)
         # With what was before a resumption.
         seconds = max(time.perf_counter() - started, history[-1].seconds)
+        refitted = None
+        if is_refitted(config, parts, history):
+            started = time.perf_counter()
+            refitted = refit(
+                *(config, classifier, parts, sequences, fresh, history, settled.states, console)
+            )
+            seconds += time.perf_counter() - started
         conclusion = conclude(
-            config, classifier.predictor, parts, sequences, seconds, settled.states, console
+            config,
+            classifier.predictor,
+            parts,
+            sequences,
+            seconds,
+            settled.states,
+            console,
+            refitted=refitted,
         )
         after = conclusion.predictor.predict([sample.text for sample in chosen])
         lead = conclusion.results[judged_part(parts)].metrics
@@ -132,6 +154,11 @@ def check_settings(config: SettledConfig, parts: Parts) -> None:
         raise ConfigError(
             "training.contrastive_weight is for one label per text; here a text may have several.",
             "Leave it out, or set it to 0.",
+        )
+    if labels.multi_label and config.training.class_names:
+        raise ConfigError(
+            "training.class_names is for one label per text; here a text may have several.",
+            "Leave it out, or set it to false.",
         )
     class_weights(config.training.class_weight, parts.train.targets, labels.names)
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from peft import PeftModel
 from rich.console import Console
 from torch import Tensor
 from transformers import TrainerCallback
@@ -26,9 +23,8 @@ from textlora.model.fast_forward import FastForward
 from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import probabilities
 from textlora.model.prefix_forward import PrefixForward
-from textlora.training.arguments import training_arguments
 from textlora.training.building import Classifier, build_classifier, tokenize_parts
-from textlora.training.fitting import classifier_trainer, labelled_rows, training_inputs
+from textlora.training.fitting import fit_to_the_end, labelled_rows, training_inputs
 from textlora.training.job import announce, check_settings
 from textlora.training.settling import settle
 from textlora.training.start import (
@@ -133,26 +129,16 @@ class Refitter:
             RunError: the training diverged.
         """
         self.reset()
-        model = self.predictor.model
-        assert isinstance(model, PeftModel)  # noqa: S101
         if texts.states is not None:
             start_at_states(self.predictor, texts.states, part)
         training = self.config.training.model_copy(update={"seed": seed})
-        # The Trainer makes its folder, though nothing is written into it.
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            classifier_trainer(
-                self.config,
-                self.predictor,
-                self.forward,
-                training_arguments(training, Path(folder), choose_best=False),
-                train=labelled_rows(texts.sequences, texts.text_offsets, part),
-                validation=None,
-                callbacks=callbacks,
-            ) as trainer,
-        ):
-            trainer.train()
-        model.eval()
+        fit_to_the_end(
+            self.config.model_copy(update={"training": training}),
+            self.predictor,
+            self.forward,
+            labelled_rows(texts.sequences, texts.text_offsets, part),
+            callbacks=callbacks,
+        )
 
     def predict_proba(self, texts: Texts) -> Probabilities:
         """Return what the model, as it is now trained, makes of texts: [texts, classes]."""

@@ -16,6 +16,7 @@ from textlora.inference.frozen_states import FrozenStates
 from textlora.model.backbones import Backbone, resolve_max_length
 from textlora.paths import cache_dir
 from textlora.training.automatic import TableFacts, is_complete, with_automatic
+from textlora.training.class_names import names_help
 from textlora.training.truncating import side_losses
 
 USUAL_SIDE: Side = "left"
@@ -69,18 +70,24 @@ def settle(config: RunConfig, parts: Parts, console: Console) -> Settled:
     cut = Truncation(max_length, side, config.data.head_share)
     tokens = tokenize(texts, tokenizer, cut=cut, cache_dir=cache_dir() / "tokens")
     facts = TableFacts.of(targets, parts.labels.num_labels, tokens.lengths)
-    settled = with_automatic(config, facts)
+    help_ = config.training.class_names is None and names_help(
+        parts.train, parts.labels.names, states, cut
+    )
+    settled = with_automatic(config, facts, names_help=help_)
+    if settled.training.class_names:
+        reasons.append(f"names of the classes are {parts.labels.num_labels} further texts")
     return Settled(settled, states, (*_told(settled, facts), *reasons))
 
 
 def _told(config: SettledConfig, facts: TableFacts) -> tuple[str, ...]:
     training = config.training
     weights = "as set" if isinstance(training.class_weight, dict) else training.class_weight
-    alike = training.contrastive_weight
+    alike, left_out = training.contrastive_weight, training.token_dropout
     chosen = (
         f"{training.num_train_epochs:g} epochs, learning rate {training.learning_rate:g}, batches "
         f"of {training.per_device_train_batch_size}, class weights {weights or 'none'}, "
         f"{f'contrastive loss {alike:g}, ' if alike else ''}"
+        f"{f'token dropout {left_out:g}, ' if left_out else ''}"
         f"judged by {training.metric_for_best_model}"
     )
     return chosen, f"by {facts.told}"

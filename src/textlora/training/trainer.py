@@ -26,6 +26,7 @@ from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import HeadSpec, classification_loss, probabilities
 from textlora.training.checkpoints import seal
 from textlora.training.contrastive import ClassGroups, HeadInput, contrastive_loss
+from textlora.training.token_dropout import DroppedTokens
 
 # Fewer validation rows than these tell checkpoints apart by chance.
 ENOUGH_TO_CHOOSE = 200
@@ -61,6 +62,11 @@ class LabelledSequences(Dataset[dict[str, Any]]):
         text = np.searchsorted(self.text_offsets, row, side="right") - 1
         found = {"input_ids": self.sequences[row], "labels": self.targets[text]}
         return found if self.weights is None else {**found, "weights": self.weights[text]}
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch comes next; called by the Trainer."""
+        if isinstance(self.sequences, DroppedTokens):
+            self.sequences.set_epoch(epoch)
 
 
 def validation_metrics(label_names: Sequence[str], multi_label: bool) -> Metrics:

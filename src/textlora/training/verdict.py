@@ -62,6 +62,7 @@ def reach_verdict(
     config: SettledConfig,
     states: FrozenStates,
     console: Console,
+    all_rows: LabelledTexts | None = None,
     clean: npt.NDArray[np.bool_] | None = None,
 ) -> Verdict:
     """Train the baselines on the same rows, and set the tuned classifier beside them.
@@ -77,10 +78,17 @@ def reach_verdict(
         config: every setting of the run.
         states: the frozen encoder.
         console: where progress is shown.
+        all_rows: what the tuned classifier was trained on in the end; None: the training rows.
         clean: which judged rows are not in the training rows; None: not to be told apart.
     """
     rivals = train_rivals(
-        predictor, parts, sequences, config=config, states=states, console=console
+        predictor,
+        parts,
+        sequences,
+        config=config,
+        states=states,
+        console=console,
+        all_rows=all_rows,
     )
     assert parts.validation is not None  # noqa: S101 - there is no training without
     trained = [each for each in predictor.model.parameters() if each.requires_grad]
@@ -119,9 +127,12 @@ def train_rivals(
     config: SettledConfig,
     states: FrozenStates,
     console: Console,
+    all_rows: LabelledTexts | None = None,
 ) -> Rivals:
     """Train what the adapter is set beside, and let it answer; arguments as above."""
     rows = labelled_texts(parts, sequences)
+    if all_rows is not None:
+        rows["all"] = all_rows
     classes, spec = parts.labels.num_labels, predictor.spec
     metric = metric_of(config, parts)
     plain = (
@@ -170,7 +181,9 @@ def _measured(
     console: Console,
 ) -> CandidateResult:
     """Train a baseline, let it answer, and give it a rule by the settings that LoRA's is by."""
-    result = measure(baseline, rows["train"], rows["validation"], rows.get("test"))
+    result = measure(
+        baseline, rows["train"], rows["validation"], rows.get("test"), all_rows=rows.get("all")
+    )
     console.print(labelled("Baseline", f"{result.name}, {duration(result.seconds)}"))
     decision = choose_decision(
         result.validation,
