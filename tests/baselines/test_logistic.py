@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from textlora.baselines import logistic
-from textlora.baselines.logistic import fit_logistic
+from textlora.baselines.logistic import fit_logistic, regression_layer
 
 KINDS = ("two classes", "four classes", "several labels")
 
@@ -57,3 +57,12 @@ def test_labels_are_judged_by_the_thresholds_they_will_get() -> None:
     high = 0.05 + 0.9 * wrong
     assert logistic._quality(low, truth, "f1") > logistic._quality(high, truth, "f1")
     assert logistic._quality(low, truth, "accuracy") < logistic._quality(high, truth, "accuracy")
+
+
+def test_labels_that_never_differ_are_settled_by_their_biases() -> None:
+    features = np.random.default_rng(0).normal(size=(20, 3))
+    targets = np.tile([1, 0], (20, 1))
+    weights, biases = regression_layer(features, targets, classes=2)
+    np.testing.assert_array_equal(weights, np.zeros((2, 3)))
+    assert biases[0] > 5
+    assert biases[1] < -5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,3 +73,36 @@ def test_another_confidence_is_another_scoring(
     other = load_scorer(finished.folder.path, min_confidence=0.9)
     with pytest.raises(RunError, match="the settings of the run"):
         score_file(Request(str(rows), out, resume=True), other)
+
+
+def test_a_table_is_read_as_those_of_the_run(
+    finished: Any, reviews: Reviews, cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = shutil.copytree(finished.folder.path, tmp_path / "run")
+    config = finished.config.data.model_copy(update={"header": False, "text_column": "column_2"})
+    (run / "config.yaml").write_text(finished.config.model_copy(update={"data": config}).to_yaml())
+    bare = tmp_path / "bare.csv"
+    with bare.open("w", newline="") as file:
+        csv.writer(file).writerows(enumerate(reviews.texts))
+
+    def scored(run: Path, source: Path, *options: str) -> list[str]:
+        out = tmp_path / "out.csv"
+        done = cli("score", run, source, "--out", out, "--overwrite", *options)
+        assert done.code == 0, done.err
+        with out.open(newline="") as file:
+            return [row["label"] for row in csv.DictReader(file)]
+
+    expected = [one.label for one in finished.predictor.predict(reviews.texts)]
+    assert scored(run, bare) == expected
+    plain = finished.folder.path
+    assert scored(plain, bare, "--no-header", "--text-column", "column_2") == expected
+    headed = tmp_path / "headed.csv"
+    headed.write_text("id,text\n" + bare.read_text())
+    assert scored(run, headed, "--header") == scored(plain, headed) == expected
+    # What is no text table names its columns itself.
+    lines = tmp_path / "rows.jsonl"
+    lines.write_text("".join(json.dumps({"text": text}) + "\n" for text in reviews.texts))
+    assert scored(run, lines) == expected
+    refused = cli("score", plain, bare, "--out", tmp_path / "x.csv")
+    assert refused.code == 2
+    assert "--no-header" in refused.err or "--text-column" in refused.err

@@ -233,6 +233,14 @@ CASES = [
     Case("Damaged Parquet", _file("reviews.parquet", b"PAR1 and no more")),
     Case("Nothing but bad rows", _file("r.csv", "text,label\n,1\n,0\n", on_bad_rows="skip")),
     Case("One class only", _file("reviews.csv", "text,label\ngood film,1\nnice,1\n")),
+    Case(
+        "Several labels, and every text has the same",
+        _file(
+            "r.csv",
+            "text,label\n" + "".join(f"film {number},sad|long\n" for number in range(9)),
+            label_separator="|",
+        ),
+    ),
     Case("A class with one row", _file("r.csv", f"text,label\n{_ROWS}nice,1\n")),
     Case(
         "Several classes with one row", _file("r.csv", f"text,label\n{_ROWS}so,2\nnice,1\nhm,3\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pytest
 
 from textlora.config import DataConfig
@@ -18,6 +19,7 @@ from textlora.data import (
     parts_from_tables,
     table_from_python,
 )
+from textlora.data.python import parts_from_python
 from textlora.errors import ConfigError, DataError
 
 Write = Callable[..., Path]
@@ -275,3 +277,20 @@ def test_leaks_are_dropped_from_several_labels(write: Write) -> None:
     train, test = write("t.csv", f"text,label\n{rows}"), write("e.csv", "text,label\nrow 2,a|b\n")
     paths = {"train": str(train), "test": str(test), "label_separator": "|"}
     assert sizes(**paths, validation_size=0, drop_leaks=True) == (29, None, 1)
+
+
+def test_several_labels_must_differ(write: Write) -> None:
+    texts = [f"text {number}" for number in range(12)]
+
+    def given(labels: Any, weights: Any = None) -> None:
+        parts_from_python(texts, labels, None, DataConfig(), weights)
+
+    given([["a"], ["a", "b"]] * 6)
+    with pytest.raises(DataError, match="have the same labels: 'a', 'b'"):
+        given([["a", "b"]] * 12)
+    with pytest.raises(DataError, match="no text to train on has a label"):
+        given(np.eye(12, 3, dtype=np.int64), [0, 0, 0, *[1] * 9])
+    path = str(write("r.csv", "text,label\n" + "".join(f"t{n},a|b\n" for n in range(12))))
+    named = DataConfig(train=path, label_separator="|", label_names=["a", "b"])
+    with pytest.raises(DataError, match="have the same labels"):
+        load_parts(named)

@@ -21,6 +21,10 @@ from textlora.inspection.texts import is_empty, words_of
         "caf&eacute;",
         "&#39;tis",
         "a <!-- note --> b",
+        "<B>bold</B>",
+        "<A HREF=x>",
+        "<p>",
+        "</B>",
     ],
 )
 def test_html_is_seen(text: str) -> None:
@@ -39,6 +43,7 @@ def test_html_is_seen(text: str) -> None:
         "&nothing;",
         "<VRLN>",
         "<whistles>",
+        "shares of <F>, <A> and <B/> rose",
     ],
 )
 def test_what_only_looks_like_html_is_not(text: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from support.settled import settled_config
+from textlora.config import RunConfig
 from textlora.evaluation.metrics import classification_metrics
 from textlora.model.backbones import Backbone
 from textlora.model.card import Circumstances, model_card
@@ -48,6 +49,13 @@ def test_the_card_has_figures_verdict_data_and_limits() -> None:
         *('("me/mine", local_dir="adapter")', 'tokenizer.truncation_side = "left"\n```'),
     ):
         assert said in card
+
+
+def test_what_a_run_does_not_know_of_its_training_is_left_out() -> None:
+    card = model_card(SPEC, settled_config(), FIGURES, KNOWN)
+    assert "; 2 epochs, learning rate 0.01, batches of 8, seed 42; the best checkpoint by" in card
+    card = model_card(SPEC, RunConfig(), FIGURES, KNOWN)
+    assert "; seed 42; the best checkpoint on validation." in card
 
 
 @pytest.mark.parametrize(

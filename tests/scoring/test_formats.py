@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from support.examples import examples
 from textlora.data.records import take_apart
+from textlora.data.tables import ReadOptions
+from textlora.errors import DataError
 
 from .conftest import ADDED, read_csv, read_jsonl, run
 
@@ -267,3 +269,24 @@ def test_the_size_of_a_chunk_changes_nothing(
     run(path, tmp_path / f"whole-{out}", 1_000)
     one, other = (tmp_path / out).read_bytes(), (tmp_path / f"whole-{out}").read_bytes()
     assert one == other
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_file_without_a_header_gets_one(mark: bytes, end: str, tmp_path: Path) -> None:
+    rows = ["1,fine", '2,"so, so"', "3,", "4,a,b", "5,last"]
+    (tmp_path / "in.csv").write_bytes(mark + end.join(rows).encode())
+    options = ReadOptions(header=False, text_column="column_2", labelled=False)
+    done = run(tmp_path / "in.csv", tmp_path / "out.csv", 2, options=options)
+    assert done.rows == 5
+    content = (tmp_path / "out.csv").read_bytes()
+    assert content.startswith(mark + f"column_1,column_2,{','.join(ADDED)}{end}".encode())
+    assert all(f"{row},".encode() in content for row in rows[:3])
+    assert content.count(end.encode()) == content.count(b"\n") == 6
+    read = read_csv(content)
+    assert [row["column_2"] for row in read] == ["fine", "so, so", "", "4,a,b", "last"]
+    assert [row["error"] == "" for row in read] == [True, True, False, False, True]
+    run(tmp_path / "in.csv", tmp_path / "out.jsonl", 2, options=options)
+    assert read_jsonl(tmp_path / "out.jsonl")[-1]["column_1"] == "5"
+    with pytest.raises(DataError, match=r"'column_1', 'column_2'.*--text-column"):
+        run(tmp_path / "in.csv", tmp_path / "x.csv", options=ReadOptions(header=False))

@@ -17,11 +17,15 @@ from support.settled import settled_evaluation
 from support.tiny import Reviews
 from textlora.classifier import TextClassifier
 from textlora.config import ComputeConfig
+from textlora.data.python import parts_from_python
 from textlora.errors import ConfigError
+from textlora.evaluation.metrics import classification_metrics
 from textlora.inference.evaluating import evaluate_file
 from textlora.inference.predictor import Predictor
 from textlora.model.heads import HeadSpec
+from textlora.run import RunFolder
 from textlora.training.deciding import Decided, decide
+from textlora.training.job import train
 
 NAMES = ("Negative", "Positive")
 COMPUTE = ComputeConfig(precision="fp32")
@@ -214,3 +218,33 @@ def test_evaluation_goes_by_the_rule(
     values = json.loads(cli(*command, "--json").out)
     assert values["ece"] == pytest.approx(evaluation.metrics.ece)
     assert values["decisions"]["selective"]["min_confidence"] == 0.75
+
+
+def test_epochs_are_judged_by_the_rule_that_they_would_get(
+    make_config: Callable[..., Any], reviews: Reviews, tmp_path: Path
+) -> None:
+    """Trained so little that no label reaches one half, they are told apart all the same."""
+    config = make_config(
+        {
+            **{"model.head": "linear", "model.pooling": "mean", "evaluation.threshold": "f1"},
+            **{"training.metric_for_best_model": "f1", "training.learning_rate": 1e-4},
+            "training.num_train_epochs": 2,
+        }
+    )
+    data = config.data.model_copy(update={"train": None, "validation": None, "test": None})
+    labels = [
+        ["good"] if label and row % 3 else ["comma"] if "," in text else []
+        for row, (text, label) in enumerate(zip(reviews.texts, reviews.labels, strict=True))
+    ]
+    parts = parts_from_python(
+        reviews.texts[:50], labels[:50], (reviews.texts[50:], labels[50:]), data
+    )
+    done = train(config, RunFolder(tmp_path / "run"), parts=parts, report=False)
+    (best,) = [record for record in done.history if record.best]
+    found = done.results["validation"]
+    assert best.f1 == pytest.approx(found.metrics.macro_f1)
+    assert best.accuracy == pytest.approx(found.metrics.accuracy)
+    at_half = classification_metrics(
+        found.part.targets, found.probabilities, parts.labels.names, multi_label=True
+    )
+    assert at_half.macro_f1 < best.f1

@@ -37,8 +37,7 @@ class LogisticModel:
     """A fitted logistic regression, for one label a text or for several.
 
     Args:
-        fitted: scikit-learn's model for one label a text; multi-label: one a label, or the
-            share of the label where all training rows agree on it.
+        fitted: scikit-learn's model for one label a text; multi-label: one a label.
         classes: k.
         strength: inverse strength of the penalty.
         balanced: whether every class counts as much as another.
@@ -76,10 +75,8 @@ class LogisticModel:
         Otherwise one a class; a class without training rows gets a bias that rules it out.
         """
         if isinstance(self.fitted, list):
-            layers = [_layer_of_label(model) for model in self.fitted]
-            known = next(weights for weights, _ in layers if weights is not None)
-            rows = [np.zeros_like(known) if each is None else each for each, _ in layers]
-            return np.stack(rows), np.array([bias for _, bias in layers])
+            weights = np.concatenate([model.coef_ for model in self.fitted])
+            return weights, np.array([_bias_of_label(model) for model in self.fitted])
         coefficients, intercepts = _weights(self.fitted)
         present = self.fitted.classes_
         if len(present) == self.classes:
@@ -96,12 +93,7 @@ class LogisticModel:
     def size_bytes(self) -> int:
         """Coefficients and intercepts."""
         models = self.fitted if isinstance(self.fitted, list) else [self.fitted]
-        arrays = [
-            array
-            for model in models
-            for array in ([np.float64(model)] if isinstance(model, float) else _weights(model))
-        ]
-        return sum(array.nbytes for array in arrays)
+        return sum(array.nbytes for model in models for array in _weights(model))
 
 
 def fit_logistic(
@@ -264,11 +256,8 @@ def _fit(
     begun = None if start is None else start.fitted
     if targets.ndim == 1:
         return LogisticModel(fit(targets, start=begun), classes, strength, balanced)
-    fitted = []
-    for number, column in enumerate(targets.T):
-        alike = bool((column == column[0]).all())
-        of_label = None if begun is None else begun[number]
-        fitted.append(float(column[0]) if alike else fit(column, start=of_label))
+    starts = [None] * classes if begun is None else begun
+    fitted = [fit(column, start=each) for column, each in zip(targets.T, starts, strict=True)]
     return LogisticModel(fitted, classes, strength, balanced)
 
 
@@ -319,16 +308,16 @@ class _OneClass:
 
 
 def _of_label(model: Any, features: Features) -> FloatArray:
-    if isinstance(model, float):
-        return np.full(features.shape[0], model)
+    if isinstance(model, _OneClass):
+        return np.full(features.shape[0], float(model.classes_[0]))
     return np.asarray(model.predict_proba(features)[:, 1])
 
 
-def _layer_of_label(model: Any) -> tuple[FloatArray | None, float]:
-    """Return weights and bias; no weights where all training rows agree on the label."""
-    if isinstance(model, float):
-        return None, _RULED_OUT if model else -_RULED_OUT
-    return model.coef_[0], float(model.intercept_[0])
+def _bias_of_label(model: Any) -> float:
+    """Return the bias; one that settles it where all training rows agree on the label."""
+    if isinstance(model, _OneClass):
+        return _RULED_OUT if model.classes_[0] else -_RULED_OUT
+    return float(model.intercept_[0])
 
 
 def _weights(model: Any) -> list[npt.NDArray[Any]]:

@@ -11,6 +11,7 @@ import typer
 from textlora.cli.options import (
     Delimiter,
     Encoding,
+    Header,
     Json,
     MinConfidence,
     Precision,
@@ -31,6 +32,7 @@ def score(
     ],
     text_column: TextColumn = None,
     delimiter: Delimiter = None,
+    header: Header = None,
     encoding: Encoding = None,
     prefix: Annotated[
         str, typer.Option("--prefix", help="What the added columns' names start with.")
@@ -46,17 +48,18 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score a file of any size: every row and column, with label, probabilities and error."""
-    from textlora.data.tables import ReadOptions
     from textlora.scoring.job import score_file
-    from textlora.scoring.request import Request
+    from textlora.scoring.request import Request, read_options
     from textlora.scoring.scorer import load_scorer
     from textlora.scoring.screen import print_summary
 
-    options = ReadOptions(
+    options = read_options(
+        run,
+        source,
         text_column=text_column,
         delimiter=delimiter,
-        encoding=encoding or ReadOptions.encoding,
-        labelled=False,
+        header=header,
+        encoding=encoding,
     )
     request = Request(source, out, options, prefix, resume=resume, overwrite=overwrite)
     request.check()

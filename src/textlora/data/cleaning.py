@@ -1,7 +1,7 @@
 """Recognise and remove HTML, in time that grows with the length of the text and no faster.
 
 HTML is what browsers know: elements by name, comments, entities. "<VRLN>" is a ticker, "<sigh>" is
-a word.
+a word. So is "<A>" a ticker, unless the text has "</A>", "<a>" or an A with attributes, too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _UNREADABLE = ("script", "style")
 # "<a <a <a" is given up once for each "<".
 _TAG = re.compile(
     r"""<(?P<closing>/?)(?P<name>[A-Za-z][A-Za-z0-9]*+)(?=[\s/>])
-        (?: [^<>=]++ | =\s*+ (?: "[^"<]*+" | '[^'<]*+' )?+ )*+
+        (?P<attributes> (?: [^<>=]++ | =\s*+ (?: "[^"<]*+" | '[^'<]*+' )?+ )*+ )
         >""",
     re.VERBOSE,
 )
@@ -89,7 +89,9 @@ def decode_entities(text: str) -> str:
 
 def tags(text: str) -> Iterator[re.Match[str]]:
     """Yield the tags of elements that browsers know."""
-    return (tag for tag in _TAG.finditer(text) if tag["name"].lower() in ELEMENTS)
+    known = [tag for tag in _TAG.finditer(text) if tag["name"].lower() in ELEMENTS]
+    used = {tag["name"].lower() for tag in known if not _may_be_a_ticker(tag)}
+    return (tag for tag in known if tag["name"].lower() in used)
 
 
 def has_html(text: str) -> bool:
@@ -99,6 +101,12 @@ def has_html(text: str) -> bool:
     return "&" in text and any(
         one[0].endswith(";") and _decoded(one) != one[0] for one in _ENTITY.finditer(text)
     )
+
+
+def _may_be_a_ticker(tag: re.Match[str]) -> bool:
+    name = tag["name"]
+    bare = not tag["closing"] and not tag["attributes"].strip("/ \t\r\n\f")
+    return bare and len(name) == 1 and name.isupper()
 
 
 def _without_comments(text: str) -> str:

@@ -32,8 +32,6 @@ def missing_header(
     delimiter: str,
     options: ReadOptions,
     source: str,
-    *,
-    readable_without: bool = True,
 ) -> DataError | None:
     """Return the error that names a missing header; None where line 1 can be one.
 
@@ -45,7 +43,6 @@ def missing_header(
         delimiter: what stands between two fields.
         options: whether labels are wanted.
         source: the file's name, for messages.
-        readable_without: whether --no-header can be proposed.
     """
     rows = [row for row in rows[:_ROWS_LOOKED_AT] if len(row.cells) == len(first.cells)]
     columns = list(zip(first.cells, *(row.cells for row in rows), strict=True))
@@ -60,13 +57,13 @@ def missing_header(
         flags += f" --label-column {header[guess.label]}"
         told += f" and column {guess.label + 1} the label"
         header[guess.label] = "label"
-    remedy = f"Add a line above it that names them: {delimiter.join(header)}"
     return DataError(
         f"the line looks like data and not like names of columns ({listed(first.cells)}); by the "
         f"lines below it, {told}.",
         source=source,
         line=first.line,
-        remedy=f"{remedy}; or read the file without: {flags}" if readable_without else remedy,
+        remedy=f"Add a line above it that names them: {delimiter.join(header)}; or read the file "
+        f"without: {flags}",
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from textlora.config import DataConfig
+from textlora.data.class_checks import named
 from textlora.data.copies import copied_in, text_groups
 from textlora.data.hub import TEST_SPLITS, TRAIN_SPLITS, VALIDATION_SPLITS
 from textlora.data.labels import LabelSet, Targets
@@ -155,7 +156,8 @@ def parts_from_tables(
         The parts.
 
     Raises:
-        DataError: the labels cannot be used, or a class is too small for a split.
+        DataError: the labels cannot be used, a class is too small for a split, or no label tells
+            the rows to train on apart.
     """
     tables = [table for table in (train, validation, test) if table is not None]
     rejected = [row for table in tables for row in table.rejected]
@@ -197,11 +199,29 @@ def parts_from_tables(
     if data.drop_leaks:
         # Again: a split of mostly one text cannot but tear its copies apart.
         parts = drop_leaks(parts)
+    drawn = _train_subset(parts.train, data)
+    _refuse_same_labels(drawn, labels)
     return replace(
         parts,
-        train=_train_subset(parts.train, data),
+        train=drawn,
         validation=_eval_subset(parts.validation, data),
         test=_eval_subset(parts.test, data),
+    )
+
+
+def _refuse_same_labels(train: Part, labels: LabelSet) -> None:
+    """Refuse texts of which each has the same of several labels: there is nothing to learn."""
+    if not labels.multi_label or (train.targets != train.targets[0]).any():
+        return
+    given = [repr(name) for name, has in zip(labels.names, train.targets[0], strict=True) if has]
+    raise DataError(
+        f"all texts to train on have the same labels: {named(given)}."
+        if given
+        else "no text to train on has a label.",
+        source=train.table.source,
+        column=train.table.label_column,
+        remedy="Give texts that differ in their labels: of each label some that have it and some "
+        "that do not.",
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from textlora.config import ComputeConfig, RunConfig, build_config
+from textlora.config import ComputeConfig, build_config
 from textlora.data.labels import LabelSet, Targets
 from textlora.data.loading import Part, load_labelled
 from textlora.data.rare_classes import reasons_in_words
@@ -20,7 +20,7 @@ from textlora.evaluation.metrics import ClassificationMetrics, classification_me
 from textlora.evaluation.progress import progress_bar
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import Logits
-from textlora.recipes import load_recipe
+from textlora.recipes import saved_config
 from textlora.run import RunFolder
 
 
@@ -131,7 +131,7 @@ def answer_file(
     """Let a run answer labelled rows; arguments and errors as in `evaluate_file`."""
     predictor = Predictor.load(run, compute).with_min_confidence(min_confidence)
     spec = predictor.spec
-    trained_on = _run_config(run).data
+    trained_on = saved_config(RunFolder(run).config).data
     values = {
         **trained_on.model_dump(),
         "strip_html": False,  # the predictor does it
@@ -172,9 +172,3 @@ def _without_rows_of_html(part: Part, on_bad_rows: str) -> Part:
     kept = [row for row, line in enumerate(part.table.lines) if line not in lines]
     chosen = part.select(np.array(kept, np.int64))
     return replace(chosen, table=replace(chosen.table, rejected=part.table.rejected + bad))
-
-
-def _run_config(run: Path) -> RunConfig:
-    """Return the settings of a run, or the defaults for an adapter folder on its own."""
-    config = RunFolder(run).config
-    return load_recipe(str(config)).config() if config.is_file() else RunConfig()

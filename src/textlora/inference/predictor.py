@@ -32,7 +32,7 @@ from textlora.model.forward import Forward
 from textlora.model.heads import load_base_classifier
 from textlora.model.safety import check_adapter_folder, check_tokenizer
 from textlora.model.spec import FILE_NAME, ClassifierSpec
-from textlora.recipes import load_recipe
+from textlora.recipes import saved_config
 from textlora.run import RunFolder
 
 __all__ = [
@@ -154,8 +154,7 @@ class Predictor:
 
 def trained_with(path: Path) -> ComputeConfig:
     """Return the arithmetic of a run's training; for an adapter folder alone the default."""
-    config = RunFolder(path).config
-    return load_recipe(str(config)).config().compute if config.is_file() else ComputeConfig()
+    return saved_config(RunFolder(path).config).compute
 
 
 def adapter_folder(path: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from textlora.config import BUNDLED_MODEL, RunConfig
+from textlora.config import BUNDLED_MODEL, RunConfig, TrainingConfig
 from textlora.evaluation.decision_wording import rule_in_words
 from textlora.evaluation.judging import Metric, judging_metric
 from textlora.evaluation.metrics import ClassificationMetrics
@@ -255,15 +255,27 @@ def _training(config: RunConfig, known: Circumstances) -> Iterator[str]:
     lora, training = config.lora, config.training
     kind = "DoRA" if lora.use_dora else "rsLoRA" if lora.use_rslora else "LoRA"
     layers = "" if lora.layers is None else f", layers {lora.layers}"
+    chosen_by = training.metric_for_best_model
+    metric = "" if chosen_by == "auto" else f" by {chosen_by}"
     yield (
         f"{kind} of rank {lora.r}, alpha {lora.lora_alpha:g}, on {', '.join(lora.target_modules)}"
-        f"{layers}; {training.num_train_epochs:g} epochs at a learning rate of "
-        f"{training.learning_rate:g}, batches of {training.per_device_train_batch_size}, seed "
-        f"{training.seed}; the best checkpoint by {training.metric_for_best_model} on validation."
+        f"{layers}; {', '.join(_optimisation(training))}; the best checkpoint{metric} on "
+        "validation."
     )
     if known.parameters is not None:
         trainable, total = known.parameters
         yield f"{count(trainable)} of {count(total)} parameters were trained."
+
+
+def _optimisation(training: TrainingConfig) -> Iterator[str]:
+    """Yield what is known: settings that a run's file lacks followed its table."""
+    if training.num_train_epochs is not None:
+        yield f"{training.num_train_epochs:g} epochs"
+    if training.learning_rate is not None:
+        yield f"learning rate {training.learning_rate:g}"
+    if training.per_device_train_batch_size is not None:
+        yield f"batches of {training.per_device_train_batch_size}"
+    yield f"seed {training.seed}"
 
 
 def _limits(

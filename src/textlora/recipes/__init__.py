@@ -107,6 +107,15 @@ def load_recipe(name: str | None) -> Recipe:
         return _from_file(path)
 
 
+def saved_config(file: Path) -> RunConfig:
+    """Return a run's saved settings; the defaults where it has none, as an adapter folder alone.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    return load_recipe(str(file)).config() if file.is_file() else RunConfig()
+
+
 def _from_file(path: Path) -> Recipe:
     values = read_yaml(path)
     about = values.pop("about", None) or {}

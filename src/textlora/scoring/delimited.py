@@ -13,7 +13,7 @@ from typing import Any
 from textlora.data.columns import find_columns
 from textlora.data.decoding import has_utf8_mark, stream_lines
 from textlora.data.delimited import delimiter_of, read_header
-from textlora.data.headers import missing_header
+from textlora.data.headers import column_names, missing_header
 from textlora.data.records import Record, row_problem, take_apart
 from textlora.data.tables import ReadOptions
 from textlora.errors import DataError
@@ -33,7 +33,9 @@ class DelimitedSource:
         name: what the user calls it.
         encoding: its encoding.
         delimiter: what stands between two fields.
-        header: the header as it stands in the file, with its line break.
+        header: the header as it stands in the file, with its line break; for a file without, one
+            that names the columns by their places.
+        has_header: whether it stands in the file.
         columns: the columns.
         text_column: the one with the texts.
         rows: how many rows there are.
@@ -44,6 +46,7 @@ class DelimitedSource:
     encoding: str
     delimiter: str
     header: str
+    has_header: bool
     columns: tuple[str, ...]
     text_column: str
     rows: int
@@ -57,13 +60,15 @@ class DelimitedSource:
         """
         delimiter = delimiter_of(path, name, options.delimiter)
         records = _records(path, name, options.encoding, delimiter)
+        if not options.header:
+            return cls._without_header(path, name, options, delimiter, records)
         header = read_header(records, delimiter, name, options)
         try:
             text_column = find_columns(header.names, options, name).text
         except DataError:
             few = list(islice(records, 100))
             record = header.record
-            missing = missing_header(record, few, delimiter, options, name, readable_without=False)
+            missing = missing_header(record, few, delimiter, options, name)
             if missing is None:
                 raise
             raise missing from None
@@ -76,7 +81,36 @@ class DelimitedSource:
             )
         columns = _all_different(header.names)
         raw = header.record.raw
-        return cls(path, name, options.encoding, delimiter, raw, columns, text_column, rows)
+        return cls(path, name, options.encoding, delimiter, raw, True, columns, text_column, rows)
+
+    @classmethod
+    def _without_header(
+        cls,
+        path: Path,
+        name: str,
+        options: ReadOptions,
+        delimiter: str,
+        records: Iterator[Record],
+    ) -> DelimitedSource:
+        rows, first = 0, None
+        for record in records:
+            rows += 1
+            if first is None and not record.problem:
+                first = record
+        columns = column_names(0 if first is None else len(first.cells))
+        text_column = find_columns(columns, options, name).text
+        end = "" if first is None else _split(first.raw)[1]
+        return cls(
+            path,
+            name,
+            options.encoding,
+            delimiter,
+            header=delimiter.join(columns) + end,
+            has_header=False,
+            columns=tuple(columns),
+            text_column=text_column,
+            rows=rows,
+        )
 
     def chunks(self, limits: Limits) -> Iterator[Rows]:
         """Yield the rows, in their order."""
@@ -84,7 +118,8 @@ class DelimitedSource:
 
     def _read(self) -> Iterator[Row]:
         records = _records(self.path, self.name, self.encoding, self.delimiter)
-        next(records)  # the header
+        if self.has_header:
+            next(records)
         for record in records:
             problem = record.problem or row_problem(record.cells, len(self.columns))
             if problem is not None:

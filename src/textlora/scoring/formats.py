@@ -31,6 +31,11 @@ _KINDS: dict[str, Kind] = {
 }
 
 
+def is_delimited(name: str) -> bool:
+    """Say whether a file is a text table, by its suffix."""
+    return _KINDS.get(Path(name).suffix.lower()) == "delimited"
+
+
 class Source(Protocol):
     """A file that is read in chunks."""
 

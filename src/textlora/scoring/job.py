@@ -103,6 +103,7 @@ def _identity(request: Request, source: Source, scorer: Scorer, path: Path) -> d
         "text column": source.text_column,
         "delimiter": request.options.delimiter,
         "encoding": request.options.encoding,
+        "header": request.options.header,
     }
     return {
         "the input": {"bytes": path.stat().st_size, "sha256": checksum(path)},

@@ -1,4 +1,4 @@
-"""After training, before the test part: how probabilities are scaled, and how they are used."""
+"""How probabilities are scaled, and how they are used: after training, and to choose its epoch."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from textlora.config import SettledEvaluation
 from textlora.evaluation.calibration import Calibration, calibrate
 from textlora.evaluation.decisions import choose_decision
+from textlora.inference.evaluating import metrics_of
 from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import Logits
-from textlora.training.trainer import Targets
+from textlora.training.trainer import Metrics, Targets
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,22 @@ def decide(
         min_confidence=settings.min_confidence,
     )
     return Decided(predictor.with_decision(decision), calibration)
+
+
+def validation_metrics(predictor: Predictor, settings: SettledEvaluation) -> Metrics:
+    """Return what computes the metrics that choose a checkpoint.
+
+    A checkpoint is judged by the temperature and the rule that it would get, as the one that is
+    kept will be: with one half for every label, rare labels would have no say in the choice.
+
+    Args:
+        predictor: the classifier that is trained.
+        settings: how temperature and rule are chosen.
+    """
+
+    def metrics(targets: Targets, logits: Logits) -> dict[str, float]:
+        decided = decide(predictor, logits, targets, settings).predictor
+        values = metrics_of(decided, targets, logits)
+        return {"accuracy": values.accuracy, "f1": values.macro_f1, "mcc": values.mcc}
+
+    return metrics

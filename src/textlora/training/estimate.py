@@ -17,6 +17,7 @@ from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError
 from textlora.inference.frozen_states import FrozenStates
+from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, length_batches, score
 from textlora.inspection.records import Estimate
 from textlora.model.forward import Forward, TokenSequences
@@ -25,9 +26,9 @@ from textlora.training.building import (
     build_classifier,
     tokenize_parts,
 )
+from textlora.training.deciding import validation_metrics
 from textlora.training.fitting import training_inputs
 from textlora.training.settling import settle
-from textlora.training.trainer import validation_metrics
 from textlora.training.trial import (
     StepCost,
     TrialSteps,
@@ -160,7 +161,7 @@ def estimate_with(
         steps=count,
         validate=validate,
         final=final,
-        metrics=_metrics_seconds(parts.validation, parts),
+        metrics=_metrics_seconds(predictor, parts.validation, config),
         regressions=regression_cost(config, parts, sequences, states),
         memory=memory,
         gpu_memory=gpu_memory,
@@ -174,13 +175,13 @@ def _steps_to_measure(lengths: np.ndarray[Any, Any], size: int) -> int:
     return min(max(wanted, LEAST_STEPS), MOST_STEPS)
 
 
-def _metrics_seconds(validation: Part | None, parts: Parts) -> float:
+def _metrics_seconds(predictor: Predictor, validation: Part | None, config: SettledConfig) -> float:
     """Return the seconds for an evaluation's figures: with many classes, more than the scoring."""
     assert validation is not None  # noqa: S101 - estimate_training has asked
-    names, several = parts.labels.names, parts.labels.multi_label
-    answers = np.random.default_rng(0).dirichlet(np.ones(len(names)), len(validation))
+    shape = len(validation), predictor.spec.head.num_units
+    logits = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     started = time.perf_counter()
-    validation_metrics(names, several)(validation.targets, answers.astype(np.float32))
+    validation_metrics(predictor, config.evaluation)(validation.targets, logits)
     return time.perf_counter() - started
 
 

@@ -29,6 +29,7 @@ from textlora.training import checkpoints
 from textlora.training.arguments import optimizer_of, training_arguments
 from textlora.training.building import Classifier
 from textlora.training.class_weights import class_weights
+from textlora.training.deciding import validation_metrics
 from textlora.training.diagnosis import kept_its_start, second_try_of, trivial_loss
 from textlora.training.prefix import prefix_cache
 from textlora.training.progress import ProgressCallback, record_of
@@ -40,7 +41,7 @@ from textlora.training.start import (
     trained_weights,
 )
 from textlora.training.token_dropout import DroppedTokens
-from textlora.training.trainer import ClassifierTrainer, LabelledSequences, validation_metrics
+from textlora.training.trainer import ClassifierTrainer, LabelledSequences
 from textlora.training.verdict import metric_of
 
 
@@ -100,7 +101,7 @@ def classifier_trainer(
         head=spec.head,
         forward=forward,
         window_pooling=spec.window_pooling,
-        metrics=validation_metrics(spec.label_names, spec.head.multi_label),
+        metrics=validation_metrics(predictor, config.evaluation),
         args=arguments,
         train_dataset=train,
         eval_dataset=validation,

@@ -13,10 +13,11 @@ from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, Trainer
 from transformers.trainer_callback import PrinterCallback
 
 from textlora.baselines.protocol import LabelledTexts
-from textlora.config import SettledTraining
+from textlora.config import SettledEvaluation, SettledTraining
 from textlora.errors import storage_errors
 from textlora.evaluation.judging import judging_metric
 from textlora.evaluation.scores import FloatArray
+from textlora.inference.predictor import Predictor
 from textlora.inference.windows import score_texts
 from textlora.model.backbones import resize_embeddings
 from textlora.model.forward import PlainForward
@@ -24,8 +25,9 @@ from textlora.model.heads import load_base_classifier, probabilities
 from textlora.model.spec import ClassifierSpec
 from textlora.training.arguments import optimizer_of, training_arguments
 from textlora.training.class_weights import class_weights
+from textlora.training.deciding import validation_metrics
 from textlora.training.progress import ProgressCallback
-from textlora.training.trainer import ClassifierTrainer, LabelledSequences, validation_metrics
+from textlora.training.trainer import ClassifierTrainer, LabelledSequences
 
 
 class FullFineTuning:
@@ -35,6 +37,7 @@ class FullFineTuning:
         spec: encoder, head and labels, as the tuned classifier has them.
         tokenizer: its tokenizer.
         training: its optimisation, with a learning rate for full fine-tuning.
+        evaluation: how its rule is chosen; as with every rival, no temperature is.
         scratch: folder for the checkpoints, which are gone afterwards.
         console: where progress is shown.
     """
@@ -47,6 +50,7 @@ class FullFineTuning:
         spec: ClassifierSpec,
         tokenizer: PreTrainedTokenizerBase,
         training: SettledTraining,
+        evaluation: SettledEvaluation,
         *,
         scratch: Path,
         console: Console,
@@ -54,6 +58,7 @@ class FullFineTuning:
         self.spec = spec
         self.tokenizer = tokenizer
         self.training = training
+        self.evaluation = evaluation.model_copy(update={"calibrate": False})
         self.scratch = scratch
         self.console = console
         self.forward = PlainForward(int(tokenizer.pad_token_id))  # type: ignore[arg-type]
@@ -92,7 +97,9 @@ class FullFineTuning:
             head=spec.head,
             forward=self.forward,
             window_pooling=spec.window_pooling,
-            metrics=validation_metrics(spec.label_names, spec.head.multi_label),
+            metrics=validation_metrics(
+                Predictor(model, self.tokenizer, spec, self.forward), self.evaluation
+            ),
             args=arguments,
             train_dataset=_rows(train),
             eval_dataset=_rows(validation),

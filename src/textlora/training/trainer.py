@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,11 @@ from transformers.trainer_utils import rotate_checkpoints
 
 from textlora.data.loading import Weights
 from textlora.errors import RunError
-from textlora.evaluation.metrics import classification_metrics
+from textlora.inference.scoring import Logits
 from textlora.inference.windows import Offsets, WindowPooling, score_texts
 from textlora.model.adapters import save_adapter
 from textlora.model.forward import Forward, TokenSequences
-from textlora.model.heads import HeadSpec, classification_loss, probabilities
+from textlora.model.heads import HeadSpec, classification_loss
 from textlora.training.checkpoints import seal
 from textlora.training.contrastive import ClassGroups, HeadInput, contrastive_loss
 from textlora.training.token_dropout import DroppedTokens
@@ -32,7 +32,8 @@ from textlora.training.token_dropout import DroppedTokens
 ENOUGH_TO_CHOOSE = 200
 
 Targets = np.ndarray[Any, Any]
-Metrics = Callable[[Targets, np.ndarray[Any, Any]], dict[str, float]]
+Metrics = Callable[[Targets, Logits], dict[str, float]]
+"""Figures by name, of targets and raw logits `[texts, units]`."""
 
 _NOT_FOR_THE_MODEL = frozenset({"labels", "weights"})
 
@@ -69,16 +70,6 @@ class LabelledSequences(Dataset[dict[str, Any]]):
             self.sequences.set_epoch(epoch)
 
 
-def validation_metrics(label_names: Sequence[str], multi_label: bool) -> Metrics:
-    """Return what computes the metrics that choose a checkpoint, by name."""
-
-    def metrics(targets: Targets, answers: np.ndarray[Any, Any]) -> dict[str, float]:
-        values = classification_metrics(targets, answers, label_names, multi_label=multi_label)
-        return {"accuracy": values.accuracy, "f1": values.macro_f1, "mcc": values.mcc}
-
-    return metrics
-
-
 class ClassifierTrainer(Trainer):
     """Trains a classifier through a `Forward`, and seals its checkpoints.
 
@@ -87,7 +78,7 @@ class ClassifierTrainer(Trainer):
         head: its head, which decides on the loss.
         forward: how batches are run.
         window_pooling: how the probabilities of a text's windows become one in an evaluation.
-        metrics: validation metrics of targets and probabilities, by name.
+        metrics: those of the validation rows.
         args: as in `transformers.Trainer`.
         train_dataset: rows to train on.
         eval_dataset: rows to validate on; None where nothing is chosen on the way.
@@ -194,10 +185,7 @@ class ClassifierTrainer(Trainer):
             classification_loss(logits, targets, self.head.loss, self.class_weights, weights)
         )
         self._require_finite(loss)
-        values = {
-            "loss": loss,
-            **self.metrics(rows.targets, probabilities(logits, self.head).numpy()),
-        }
+        values = {"loss": loss, **self.metrics(rows.targets, scored)}
         values["learning_rate"] = self._get_learning_rate()
         values["seconds"] = self._seconds()
         if self._loss_count:

@@ -152,6 +152,7 @@ def train_rivals(
         spec,
         predictor.tokenizer,
         config.training.model_copy(update={"learning_rate": rate}),
+        config.evaluation,
         scratch=cache_dir() / "full-fine-tuning",
         console=console,
     )
