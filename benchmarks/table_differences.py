@@ -6,6 +6,7 @@ trained once more, on the same rows and by the same function.
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from textlora.evaluation.statistics import (
 from textlora.inference.predictor import Predictor
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
+from textlora.training.all_rows import all_rows
 from textlora.training.building import tokenize_parts
 from textlora.training.settling import settle
 from textlora.training.verdict import train_rivals
@@ -51,8 +53,15 @@ def differences_of(run: Path, metric: str) -> dict[str, Bounds]:
     sequences = tokenize_parts(parts, predictor, train_windows=config.data.train_windows)
     quiet = Console(quiet=True)
     settled = settle(config, parts, quiet)
+    refitted = json.loads(folder.metrics.read_text(encoding="utf-8"))["training"]["refitted"]
     rivals = train_rivals(
-        predictor, parts, sequences, config=settled.config, states=settled.states, console=quiet
+        predictor,
+        parts,
+        sequences,
+        config=settled.config,
+        states=settled.states,
+        console=quiet,
+        all_rows=all_rows(settled.config, predictor, parts) if refitted else None,
     )
     figure = partial(_figure, metric, parts.test.targets)
     ours = figure(_test_probabilities(folder), predictor.spec.decision)

@@ -100,9 +100,15 @@ def refit(
             labelled_rows(of_part["train"], tokens.text_offsets, taught),
             callbacks=[progress, StopAfter(epochs)],
         )
-    plain = tokens if taught is rows else _tokens(rows, predictor, config)
-    texts = LabelledTexts(rows.table.texts, plain, rows.targets, rows.relative_weights)
-    return Refit(texts, validation)
+    return Refit(all_rows(config, predictor, parts), validation)
+
+
+def all_rows(config: SettledConfig, predictor: Predictor, parts: Parts) -> LabelledTexts:
+    """Return the rows of train and validation together."""
+    assert parts.validation is not None  # noqa: S101 - there is no training without
+    part = parts.train.joined(parts.validation)
+    tokens = _tokens(part, predictor, config)
+    return LabelledTexts(part.table.texts, tokens, part.targets, part.relative_weights)
 
 
 class StopAfter(TrainerCallback):

@@ -135,6 +135,7 @@ def train(
             inspection=inspection,
             seconds=seconds,
             notices=told,
+            refitted=refitted is not None,
         )
         write_results(run, parts, classifier.untrained)
         if report:

@@ -41,6 +41,7 @@ class TrainedRun:
         inspection: what was found in the data.
         seconds: training time, evaluations included.
         notices: what is wrong with the training, a sentence each.
+        refitted: whether it was trained once more on all rows.
     """
 
     folder: RunFolder
@@ -52,6 +53,7 @@ class TrainedRun:
     inspection: Inspection
     seconds: float
     notices: list[str] = field(default_factory=list)
+    refitted: bool = False
 
     @property
     def predictor(self) -> Predictor:
@@ -152,6 +154,7 @@ def _metrics(run: TrainedRun) -> dict[str, Any]:
             "trainable_parameters": run.parameters.trainable,
             "total_parameters": run.parameters.total,
             "best_epoch": next((record.epoch for record in run.history if record.best), None),
+            "refitted": run.refitted,
             "notices": run.notices,
         },
     }

@@ -37,6 +37,10 @@ from textlora.training.building import named_parts
 from textlora.training.full_fine_tuning import FullFineTuning, parameter_bytes
 
 TUNED = "LoRA"
+REFITTED = (
+    "Once everything was chosen, LoRA and the baselines were trained once more with the validation "
+    "rows among their training rows; figures on validation are from before that."
+)
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,8 @@ def reach_verdict(
     verdict = judge(
         tuned, rivals.baselines, truth, metric=metric, references=rivals.references, how=how
     )
+    if all_rows is not None:
+        verdict = replace(verdict, notes=(*verdict.notes, REFITTED))
     if clean is None:
         return verdict
     best = next(each for each in rivals.baselines if each.name == verdict.best_baseline)
