@@ -83,5 +83,5 @@ def _figure(metric: str, targets: Any, probabilities: np.ndarray, decision: Any)
 
 
 def _bounds(ours: RowStatistic, theirs: RowStatistic) -> Bounds:
-    interval = paired_bootstrap(ours, theirs)
+    interval = paired_bootstrap(ours, theirs).interval
     return ours.value - theirs.value, interval.low, interval.high

@@ -218,7 +218,12 @@ def unscaled(weights: FloatArray, biases: FloatArray, scaler: Any) -> tuple[Floa
 
 
 def cross_validated_log_loss(
-    features: FloatArray, targets: npt.ArrayLike, *, judged: IntArray, folds: int = 5
+    features: FloatArray,
+    targets: npt.ArrayLike,
+    *,
+    judged: IntArray,
+    always: int = 0,
+    folds: int = FOLDS,
 ) -> float:
     """Return the log loss of rows that are each predicted by a regression on the other folds.
 
@@ -226,6 +231,7 @@ def cross_validated_log_loss(
         features: dense, `[n, features]`.
         targets: class numbers `[n]`; multi-label: 0 or 1, `[n, k]`.
         judged: the rows to judge by, of all that are fitted on.
+        always: of the last rows so many are fitted on every time, and never held out.
         folds: how many.
     """
     from sklearn.model_selection import KFold
@@ -235,8 +241,10 @@ def cross_validated_log_loss(
     classes = truth.shape[1] if truth.ndim == 2 else int(truth.max()) + 1
     scaled = StandardScaler().fit_transform(features)
     probable = np.empty((len(truth), classes))
-    for rest, held_out in KFold(folds, shuffle=True, random_state=0).split(scaled):
-        model = _fit(scaled[rest], truth[rest], classes, USUAL_STRENGTH)
+    free = len(truth) - always
+    for rest, held_out in KFold(folds, shuffle=True, random_state=0).split(scaled[:free]):
+        known = np.concatenate([rest, np.arange(free, len(truth))])
+        model = _fit(scaled[known], truth[known], classes, USUAL_STRENGTH)
         probable[held_out] = model.predict_proba(scaled[held_out])
     return log_loss(truth[judged], probable[judged])
 

@@ -44,7 +44,9 @@ def names_help(part: Part, names: Sequence[str], states: FrozenStates, cut: Trun
     features = states(tokens)
     judged = np.arange(len(part))
     without, with_them = (
-        cross_validated_log_loss(features[: len(each)], each.targets, judged=judged)
+        cross_validated_log_loss(
+            features[: len(each)], each.targets, judged=judged, always=len(each) - len(part)
+        )
         for each in (part, more)
     )
     return with_them < (1 - LEAST_GAIN) * without
