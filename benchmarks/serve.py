@@ -173,7 +173,7 @@ def free_port() -> int:
 def ours(files: Files, *more: object) -> Any:
     """Start textlora as a user would."""
     port = free_port()
-    command = ("-m", "textlora.cli", "serve", f"main={files.run}", "--port", port, *more)
+    command = ("-m", "textlora", "serve", f"main={files.run}", "--port", port, *more)
     log = files.folder / "serve-textlora.log"
     return started(command, f"http://127.0.0.1:{port}", "/health/ready", log)
 

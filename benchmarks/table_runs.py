@@ -99,7 +99,7 @@ def train(table: Table, split: Split, draw: int, seed: int, work: Path, *, compa
     name = f"{table.name}-{draw}"
     files = [str(file) for file in split.write(work / "data" / name)]
     run = work / "runs" / f"{name}-{seed}"
-    command = [sys.executable, "-m", "textlora.cli", "train", files[0], "--test", files[1]]
+    command = [sys.executable, "-m", "textlora", "train", files[0], "--test", files[1]]
     command += ["--model", "bundled", "--seed", str(seed), "--out", str(run), "--overwrite"]
     started = time.perf_counter()
     _called(command, run.with_suffix(".log"))

@@ -170,7 +170,7 @@ def run_cli() -> Callable[..., Result]:
         cwd: Path | None = None,
     ) -> Result:
         done = subprocess.run(
-            [sys.executable, "-m", "textlora.cli", *map(str, arguments)],
+            [sys.executable, "-m", "textlora", *map(str, arguments)],
             input=stdin,
             env=env,
             cwd=cwd,

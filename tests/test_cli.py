@@ -29,7 +29,7 @@ def common(tiny: Callable[[str], Path], tmp_path: Path) -> list[str]:
 
 def test_help_names_every_verb() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "textlora.cli", "--help"], capture_output=True, text=True
+        [sys.executable, "-m", "textlora", "--help"], capture_output=True, text=True
     )
     for verb in ("train", "evaluate", "predict", "demo", "recipes"):
         assert verb in done.stdout

@@ -265,7 +265,7 @@ class TrainingConfig(Section):
         None,
         description="Train once more in the end, with the validation rows among the rows to train "
         "on, for as many epochs as validation found best; for validation rows that were split off "
-        "the training rows, and only with test rows; unset: where it costs seconds.",
+        "the training rows, and only with test rows; unset: where it costs minutes at most.",
     )
     second_try: bool = Field(
         True,

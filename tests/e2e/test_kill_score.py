@@ -24,7 +24,7 @@ def test_killed_in_the_middle(
     source.write_text("\n".join(["id,text", *(line.replace(" ,", "") for line in lines)]))
     done = run_cli("score", finished.folder.path, source, "--out", whole)
     assert done.code == 0, done.err
-    command = [sys.executable, "-m", "textlora.cli", "score", str(finished.folder.path)]
+    command = [sys.executable, "-m", "textlora", "score", str(finished.folder.path)]
     with subprocess.Popen([*command, source, "--out", out]) as process:
         while not (tmp_path / "out.csv.parts" / "0000002").exists():
             assert process.poll() is None

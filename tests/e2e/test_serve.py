@@ -55,7 +55,7 @@ def serving(log: Path, *arguments: object) -> Iterator[Server]:
     """Run `textlora serve` at a free port."""
     with log.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "textlora.cli", "serve", *map(str, arguments), "--port", "0"],
+            [sys.executable, "-m", "textlora", "serve", *map(str, arguments), "--port", "0"],
             stderr=file,
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -149,7 +149,7 @@ def test_mistakes_end_with_a_message(adapters: Path, tmp_path: Path) -> None:
             ((adapters / "a0", "--adapters", tmp_path / "x"), "no such folder"),
         ):
             done = subprocess.run(
-                [sys.executable, "-m", "textlora.cli", "serve", *map(str, arguments)],
+                [sys.executable, "-m", "textlora", "serve", *map(str, arguments)],
                 capture_output=True,
                 text=True,
                 timeout=120,

@@ -84,7 +84,7 @@ def test_it_takes_as_many_epochs_as_were_best(run: Run, monkeypatch: pytest.Monk
     [
         {"data.validation_size": 0.1},  # named validation rows stay apart
         {"data.validation": None, "data.test": None, "data.test_size": 0},  # they judge
-        {**WRECKED, "data.validation": None, "training.second_try": False},  # the start is best
+        {**KEPT_START, "data.validation": None, "data.validation_size": 0.5},
     ],
 )
 def test_where_it_would_be_wrong_it_is_not(

@@ -99,6 +99,7 @@ def test_the_classifier_is_left_as_it_was(make_config: Callable[..., Any]) -> No
         {"training.mixed_precision": "bf16", "compute.path": "plain"},
         {"model.head_init": "logistic_regression", "model.head": "linear", "model.pooling": "mean"},
         {"evaluation.baselines": True},
+        {"training.refit": True, "data.validation": None},
     ],
 )
 def test_settings(
@@ -110,6 +111,7 @@ def test_settings(
     assert (estimate.start_seconds > 0) == (config.model.head_init == "logistic_regression")
     assert (estimate.baseline_seconds > 0) == config.evaluation.baselines
     assert estimate.steps == 2
+    assert (estimate.refit_seconds > 0) == bool(config.training.refit)
     assert (estimate.prepare_seconds > 0) == config.compute.prefix_cache
     if "training.max_steps" in changes:
         assert estimate.epochs == 1  # 6 batches are 3 updates

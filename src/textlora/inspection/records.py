@@ -149,7 +149,8 @@ class Estimate:
     """What a training will take, measured by a few of its steps.
 
     Args:
-        seconds: the whole training with its start and its evaluations, without loading the model.
+        seconds: the whole training with its start, its evaluations and the last one on all rows,
+            without loading the model.
         epoch_seconds: one pass over the training rows, without the evaluation.
         evaluation_seconds: one evaluation on the validation rows, with its figures.
         prepare_seconds: running the frozen layers once; 0 where they run every time.
@@ -164,6 +165,7 @@ class Estimate:
         path: which way the arithmetic went.
         start_seconds: the logistic regression that the head starts from; 0 without one.
         baseline_seconds: the baselines after the training; 0 without them.
+        refit_seconds: training once more on all rows, if every epoch helps; 0 where it is not done.
     """
 
     seconds: float
@@ -180,6 +182,7 @@ class Estimate:
     path: str
     start_seconds: float = 0.0
     baseline_seconds: float = 0.0
+    refit_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -176,10 +176,14 @@ def _print_estimate(estimate: Estimate, console: Console) -> None:
         if estimate.baseline_seconds
         else ""
     )
+    again = (
+        f", {_span(estimate.refit_seconds)} once more on all rows" if estimate.refit_seconds else ""
+    )
     console.print(
         labelled(
             "Estimate",
-            f"about {_span(estimate.seconds)} of training: {training}, {estimate.epochs:g} epochs; "
+            f"about {_span(estimate.seconds)} of training: {training}, {estimate.epochs:g} epochs"
+            f"{again}; "
             f"then {_span(estimate.final_seconds)} for the final figures{baselines}",
         )
     )

@@ -45,13 +45,17 @@ class Refit:
     validation: Logits
 
 
-def is_refitted(config: SettledConfig, parts: Parts, history: Sequence[EpochRecord]) -> bool:
-    """Return whether the classifier is to be trained once more, on all rows.
+def may_refit(config: SettledConfig, parts: Parts) -> bool:
+    """Return whether there will be a last training: never on the rows that are judged by.
 
-    Not where the validation rows are what it is judged by, and not where training did not help.
+    Nor on validation rows that were named: who keeps them apart wants them apart.
     """
-    own = parts.validation_split_off and parts.test is not None
-    return config.training.refit and own and not kept_its_start(history)
+    return config.training.refit and parts.validation_split_off and parts.test is not None
+
+
+def is_refitted(config: SettledConfig, parts: Parts, history: Sequence[EpochRecord]) -> bool:
+    """Return whether there is one: only where training got beyond its start."""
+    return may_refit(config, parts) and not kept_its_start(history)
 
 
 def refit(

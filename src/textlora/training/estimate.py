@@ -21,6 +21,7 @@ from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, length_batches, score
 from textlora.inspection.records import Estimate
 from textlora.model.forward import Forward, TokenSequences
+from textlora.training.all_rows import may_refit
 from textlora.training.building import (
     Classifier,
     build_classifier,
@@ -167,7 +168,8 @@ def estimate_with(
         gpu_memory=gpu_memory,
         kept=kept,
     )
-    return _extrapolate(config, classifier, forward, sequences, measured)
+    again = may_refit(config, parts)
+    return _extrapolate(config, classifier, forward, sequences, measured, refits=again)
 
 
 def _steps_to_measure(lengths: np.ndarray[Any, Any], size: int) -> int:
@@ -211,6 +213,8 @@ def _extrapolate(
     forward: Forward,
     sequences: Mapping[str, TokenizedTexts],
     measured: _Measured,
+    *,
+    refits: bool,
 ) -> Estimate:
     training, lengths = config.training, {name: one.lengths for name, one in sequences.items()}
     size = training.per_device_train_batch_size
@@ -232,14 +236,17 @@ def _extrapolate(
     in_memory = kept <= config.compute.prefix_ram_gb * 1e9
     evaluations = _evaluations(config, epochs, updates)
     memory = measured.memory
+    more = 1 + len(lengths["validation"]) / len(lengths["train"])
+    refit = more * epochs * epoch if refits else 0.0
     return Estimate(
-        seconds=prepare + before + epochs * epoch + evaluations * validation,
+        seconds=prepare + before + epochs * epoch + evaluations * validation + refit,
         epoch_seconds=epoch,
         evaluation_seconds=validation,
         prepare_seconds=prepare,
         start_seconds=before,
         final_seconds=held_out + 2 * measured.metrics,
         baseline_seconds=after,
+        refit_seconds=refit,
         epochs=epochs,
         tokens_per_second=float(lengths["train"].sum()) / epoch,
         memory_bytes=None if memory is None else memory + (kept if in_memory else 0),

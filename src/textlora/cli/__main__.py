@@ -1,5 +1,0 @@
-"""`python -m textlora.cli`."""
-
-from textlora.cli import main
-
-main()
