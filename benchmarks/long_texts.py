@@ -35,8 +35,8 @@ from textlora.config import BUNDLED_MODEL, ComputeConfig, RunConfig, set_value
 from textlora.data.labels import LabelSet
 from textlora.data.loading import load_labelled
 from textlora.data.splitting import random_subset
-from textlora.evaluation.length_buckets import accuracy_by_length
 from textlora.inference.predictor import Predictor
+from textlora.metrics.classification import accuracy_by_length
 from textlora.recipes import DEFAULT_RECIPE, load_recipe
 from textlora.run import RunFolder, read_json, write_json
 from textlora.training.job import train

@@ -16,14 +16,14 @@ import pandas as pd
 from rich.console import Console
 
 from textlora.data.loading import load_parts
-from textlora.evaluation.candidates import Answers
-from textlora.evaluation.statistics import (
+from textlora.inference.predictor import Predictor
+from textlora.metrics.comparison import Answers
+from textlora.metrics.statistics import (
     RowStatistic,
     accuracy_of_rows,
     macro_f1_of_rows,
     paired_bootstrap,
 )
-from textlora.inference.predictor import Predictor
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 from textlora.training.all_rows import all_rows

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.examples import examples
 from textlora.auditing.extrapolation import PowerLaw, extrapolate, fit_power_law
 from textlora.auditing.learning_curve import LearningCurve, Measured
-from textlora.evaluation.candidates import Answers
+from textlora.metrics.comparison import Answers
 
 SIZES = [100, 200, 400, 700, 1000]
 

@@ -27,7 +27,7 @@ from textlora.baselines.protocol import LabelledTexts, measure
 from textlora.baselines.tfidf import TfidfLogisticRegression
 from textlora.data.cutting import Truncation
 from textlora.data.tokenizing import tokenize
-from textlora.evaluation.candidates import Answers
+from textlora.metrics.comparison import Answers
 from textlora.model.backbones import Backbone
 
 KINDS = ("two classes", "three classes", "several labels")

@@ -16,11 +16,11 @@ from export.conftest import MakeRun
 from support.adapters import Recipe
 from support.tiny import ARCHITECTURES
 from textlora.errors import MissingExtraError, ModelError, RunError
-from textlora.evaluation.decisions import Decision
 from textlora.export import exporting, onnx_graph
 from textlora.export.exporting import export_run
 from textlora.export.onnx_graph import GRAPH_FILE, OnnxRunner
 from textlora.export.showing import drop_in_words, notes
+from textlora.metrics.decisions import Decision
 from textlora.model.spec import ClassifierSpec
 
 

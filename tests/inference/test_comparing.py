@@ -16,9 +16,9 @@ import pytest
 
 from support.tiny import Reviews, write_table
 from textlora.errors import ConfigError, DataError, RunError
-from textlora.evaluation.candidates import Answers
 from textlora.inference.comparing import compare_on, compare_runs
 from textlora.inference.finished import AnsweredTexts, FinishedRun
+from textlora.metrics.comparison import Answers
 from textlora.model.spec import ClassifierSpec
 from textlora.run import RunFolder
 from textlora.training.job import train

@@ -16,9 +16,9 @@ from torch import nn
 from support.tiny import ARCHITECTURES
 from textlora.config import ComputeConfig, LoraSettings
 from textlora.errors import ConfigError, DataError, MissingExtraError
-from textlora.evaluation.decisions import Decision
 from textlora.inference.explaining import explain, explain_many
 from textlora.inference.predictor import Predictor
+from textlora.metrics.decisions import Decision
 from textlora.model.adapters import add_adapter
 from textlora.model.backbones import Backbone
 from textlora.model.choose import choose_forward

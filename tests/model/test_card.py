@@ -8,7 +8,7 @@ import pytest
 
 from support.settled import settled_config
 from textlora.config import RunConfig
-from textlora.evaluation.metrics import classification_metrics
+from textlora.metrics.classification import classification_metrics
 from textlora.model.backbones import Backbone
 from textlora.model.card import Circumstances, model_card
 from textlora.model.heads import HeadSpec

@@ -24,8 +24,8 @@ from safetensors.torch import load_file, save_file
 
 from support.adapters import save_served
 from textlora.errors import ModelError
-from textlora.evaluation.decisions import Decision
 from textlora.inference.predictor import Predictor
+from textlora.metrics.decisions import Decision
 from textlora.model.adapters import load_adapter
 from textlora.model.backbones import Backbone
 from textlora.model.heads import HeadSpec

@@ -12,7 +12,7 @@ import pytest
 from support.settled import settled_config
 from textlora.data.cutting import Truncation, Windows
 from textlora.errors import TextloraError
-from textlora.evaluation.decisions import Decision
+from textlora.metrics.decisions import Decision
 from textlora.model.backbones import Backbone
 from textlora.model.card import model_card
 from textlora.model.heads import HeadSpec

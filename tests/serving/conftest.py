@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from support.adapters import RECIPES, save_served
-from textlora.evaluation.decisions import Decision
+from textlora.metrics.decisions import Decision
 from textlora.serving.app import create_app
 from textlora.serving.settings import Limits, ServingSettings
 

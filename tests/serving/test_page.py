@@ -23,7 +23,7 @@ from support.adapters import save_served
 from support.browser import DESKTOP, PHONE, Visit, chromium
 from support.examples import examples
 from support.servers import listening
-from textlora.evaluation.theme import COLOURS
+from textlora.report.theme import COLOURS
 from textlora.scoring.added import AddedColumns
 from textlora.serving import app as serving_app
 from textlora.serving.app import create_app

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from serving.conftest import Serve
-from textlora.evaluation.decisions import Decision
+from textlora.metrics.decisions import Decision
 from textlora.model.heads import HeadSpec
 from textlora.serving.ranking import ranked
 from textlora.serving.service import Scores

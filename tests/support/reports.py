@@ -6,10 +6,10 @@ import re
 
 import numpy as np
 
-from textlora.evaluation.attributions import Explanation, Span, Word
-from textlora.evaluation.candidates import CandidateResult, Resampling
-from textlora.evaluation.records import DataFinding, FoundRow
-from textlora.evaluation.verdict import JudgedPart, Truth, Verdict, judge
+from textlora.metrics.comparison import CandidateResult, JudgedPart, Resampling, Truth
+from textlora.metrics.explanation import Explanation, Span, Word
+from textlora.report.data import DataFinding, FoundRow
+from textlora.report.verdict import Verdict, judge
 
 HOSTILE = "<script>alert('x')</script> \" & $a_{b}$ [bold]\x00\u202e"
 

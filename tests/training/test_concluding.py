@@ -16,8 +16,8 @@ from rich.console import Console
 from support.tiny import Reviews, write_table
 from textlora.config import ComputeConfig
 from textlora.errors import ConfigError
-from textlora.evaluation.wording import leakage_sentence
 from textlora.inference.predictor import Predictor
+from textlora.report.wording import leakage_sentence
 from textlora.training.screen import print_run
 
 Run = Callable[..., Any]

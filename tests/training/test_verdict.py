@@ -15,9 +15,8 @@ from support.settled import settled_evaluation
 from support.tiny import Reviews
 from textlora.data.loading import load_parts
 from textlora.data.python import parts_from_python
-from textlora.evaluation.verdict import Verdict
-from textlora.evaluation.verdict_wording import OPTIMISTIC
 from textlora.paths import cache_dir
+from textlora.report.verdict import OPTIMISTIC, Verdict
 from textlora.run import RunFolder
 from textlora.training.building import tokenize_parts
 from textlora.training.job import train

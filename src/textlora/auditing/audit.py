@@ -30,9 +30,9 @@ from textlora.data.labels import LabelSet
 from textlora.data.loading import Part, Parts, load_parts
 from textlora.data.splitting import Indices
 from textlora.data.tables import write_rejected
-from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
-from textlora.evaluation.wording import duration
 from textlora.folders import check_free, whole_folder
+from textlora.metrics.classification import ClassificationMetrics, classification_metrics
+from textlora.report.wording import duration
 from textlora.run import write_json, write_text
 from textlora.training.progress import ProgressCallback
 from textlora.training.refitting import refitting

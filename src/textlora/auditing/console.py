@@ -11,7 +11,7 @@ from rich.table import Table
 from textlora.auditing.audit import Audit
 from textlora.auditing.folder import AuditFolder, CurveFolder
 from textlora.auditing.learning_curve import LearningCurve
-from textlora.evaluation.wording import column, count, duration, metric_value, percent
+from textlora.report.wording import column, count, duration, metric_value, percent
 
 _SHOWN_CHARACTERS = 160
 

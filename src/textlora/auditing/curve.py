@@ -18,10 +18,10 @@ from textlora.config import RunConfig
 from textlora.data.loading import Parts, load_parts
 from textlora.data.tables import write_rejected
 from textlora.errors import ConfigError
-from textlora.evaluation.candidates import Answers
-from textlora.evaluation.judging import NAMES, judging_metric
-from textlora.evaluation.wording import duration, metric_value
 from textlora.folders import check_free, whole_folder
+from textlora.metrics.comparison import Answers
+from textlora.metrics.statistics import NAMES, judging_metric
+from textlora.report.wording import duration, metric_value
 from textlora.run import write_json, write_text
 from textlora.training.progress import ProgressCallback
 from textlora.training.refitting import refitting

@@ -9,8 +9,8 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator, Percent
 
 from textlora.auditing.extrapolation import Extrapolation
 from textlora.auditing.learning_curve import LearningCurve
-from textlora.evaluation.plot_style import ACCENT, MUTED, styled, svg_text
-from textlora.evaluation.wording import column, count
+from textlora.report.plots import ACCENT, MUTED, styled, svg_text
+from textlora.report.wording import column, count
 
 
 def learning_curve_figure(curve: LearningCurve) -> Figure:

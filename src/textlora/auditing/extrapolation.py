@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from textlora.evaluation.metrics import Interval
-from textlora.evaluation.statistics import RowStatistic
+from textlora.metrics.classification import Interval
+from textlora.metrics.statistics import RowStatistic
 
 Errors = npt.NDArray[np.float64]
 

@@ -7,11 +7,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from textlora.auditing.extrapolation import FEWEST_SIZES, WORTH, Extrapolation, extrapolate
-from textlora.evaluation.candidates import Answers
-from textlora.evaluation.judging import NAMES, Metric
-from textlora.evaluation.metrics import Interval, wilson_interval
-from textlora.evaluation.statistics import RowStatistic, bootstrap_interval, mean_of_statistics
-from textlora.evaluation.wording import count, metric_value, points
+from textlora.metrics.classification import Interval, wilson_interval
+from textlora.metrics.comparison import Answers
+from textlora.metrics.statistics import (
+    NAMES,
+    Metric,
+    RowStatistic,
+    bootstrap_interval,
+    mean_of_statistics,
+)
+from textlora.report.wording import count, metric_value, points
 
 
 @dataclass(frozen=True)

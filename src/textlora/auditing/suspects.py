@@ -20,7 +20,7 @@ import numpy.typing as npt
 from textlora.data.labels import LabelSet
 from textlora.data.loading import Part
 from textlora.errors import MissingExtraError
-from textlora.evaluation.metrics import predicted_labels
+from textlora.metrics.decisions import predicted_labels
 from textlora.run import write_text
 
 EXTRA = "audit"

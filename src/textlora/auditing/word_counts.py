@@ -12,7 +12,7 @@ from textlora.baselines.logistic import fit_logistic
 from textlora.baselines.tfidf import fit_words
 from textlora.data.labels import Targets
 from textlora.data.splitting import Indices
-from textlora.evaluation.scores import FloatArray
+from textlora.metrics.scores import FloatArray
 
 STRENGTH = 10.0
 """Inverse of the penalty; fixed, because a choice by held-out labels would let these in."""

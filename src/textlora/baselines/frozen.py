@@ -8,9 +8,9 @@ from sklearn.preprocessing import StandardScaler
 
 from textlora.baselines.logistic import LogisticModel, fit_logistic, unscaled
 from textlora.baselines.protocol import LabelledTexts
-from textlora.evaluation.judging import Metric
-from textlora.evaluation.scores import FloatArray
 from textlora.inference.frozen_states import FrozenStates
+from textlora.metrics.scores import FloatArray
+from textlora.metrics.statistics import Metric
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 

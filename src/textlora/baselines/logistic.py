@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from textlora.evaluation.candidates import Answers
-from textlora.evaluation.decisions import Threshold, choose_decision
-from textlora.evaluation.judging import Metric
-from textlora.evaluation.scores import FloatArray, IntArray, log_loss
+from textlora.metrics.comparison import Answers
+from textlora.metrics.decisions import Threshold, choose_decision
+from textlora.metrics.scores import FloatArray, IntArray, log_loss
+from textlora.metrics.statistics import Metric
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from textlora.baselines.protocol import LabelledTexts
-from textlora.evaluation.scores import FloatArray, one_hot
+from textlora.metrics.scores import FloatArray, one_hot
 
 
 class MajorityClass:

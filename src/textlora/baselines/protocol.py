@@ -10,8 +10,8 @@ from typing import Protocol
 from textlora.data.labels import Targets
 from textlora.data.loading import Weights
 from textlora.data.tokenizing import TokenizedTexts
-from textlora.evaluation.candidates import CandidateResult
-from textlora.evaluation.scores import FloatArray
+from textlora.metrics.comparison import CandidateResult
+from textlora.metrics.scores import FloatArray
 
 
 @dataclass(frozen=True)

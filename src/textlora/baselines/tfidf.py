@@ -7,8 +7,8 @@ from typing import Any
 
 from textlora.baselines.logistic import LogisticModel, fit_logistic
 from textlora.baselines.protocol import LabelledTexts
-from textlora.evaluation.judging import Metric
-from textlora.evaluation.scores import FloatArray
+from textlora.metrics.scores import FloatArray
+from textlora.metrics.statistics import Metric
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
 MAX_FEATURES = 100_000

@@ -64,6 +64,6 @@ def compare(
     if as_json:
         typer.echo(json.dumps(compared.to_dict()))
         return
-    from textlora.evaluation.console import side_by_side_table
+    from textlora.report.terminal import side_by_side_table
 
     console.print(side_by_side_table(compared))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from textlora.evaluation.attributions import Explanation
+    from textlora.metrics.explanation import Explanation
 
 # Weakest to strongest. Colours of the terminal's own palette, so that they are readable on a
 # light and on a dark background; a background of our own would be so on one of them.
@@ -48,8 +48,8 @@ def explain(
 
     require_captum()
     given = texts_to_predict(texts, file, sys.stdin)
-    from textlora.evaluation.progress import progress_bar
     from textlora.inference.predictor import Predictor
+    from textlora.report.terminal import progress_bar
 
     predictor = Predictor.load(run, compute_settings(precision))
     with progress_bar(console_for(True), "explaining", len(given)) as progress:
@@ -72,7 +72,7 @@ def explain(
 
 
 def _write_page(explanations: Sequence[Explanation], file: Path, run: Path) -> None:
-    from textlora.evaluation.attributions import explanations_page
+    from textlora.report.attributions import explanations_page
     from textlora.run import write_text
 
     write_text(file, explanations_page(explanations, f"Why: {run.name}"))
@@ -81,11 +81,7 @@ def _write_page(explanations: Sequence[Explanation], file: Path, run: Path) -> N
 def _show(explanation: Explanation, console: Console) -> None:
     from rich.text import Text
 
-    from textlora.evaluation.attributions import (
-        answer_in_words,
-        quality_in_words,
-        target_in_words,
-    )
+    from textlora.report.attributions import answer_in_words, quality_in_words, target_in_words
 
     console.print(Text(answer_in_words(explanation), style="bold"))
     console.print(Text(target_in_words(explanation)))
@@ -102,7 +98,8 @@ def _coloured(explanation: Explanation) -> Text:
     """Return the text with green words for the target and red ones against it."""
     from rich.text import Text
 
-    from textlora.evaluation.attributions import Span, Word, shortened
+    from textlora.metrics.explanation import Span, Word
+    from textlora.report.attributions import shortened
 
     shown = Text()
     for piece in explanation.pieces():
@@ -120,7 +117,7 @@ def _coloured(explanation: Explanation) -> Text:
 def _listed(explanation: Explanation, side: str, sign: int, colour: str) -> Text:
     from rich.text import Text
 
-    from textlora.evaluation.attributions import signed
+    from textlora.report.attributions import signed
 
     words = explanation.strongest(sign, _WORDS_LISTED)
     named = ", ".join(f"{word.text} {signed(word.score)}" for word in words) or "none"

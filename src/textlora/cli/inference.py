@@ -64,8 +64,8 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(evaluation.to_dict()))
         return
-    from textlora.evaluation.console import metrics_table
-    from textlora.evaluation.decision_wording import figures_in_words, rule_in_words
+    from textlora.report.terminal import metrics_table
+    from textlora.report.wording import figures_in_words, rule_in_words
 
     console.print(metrics_table(evaluation.metrics, title=f"{data}", elsewhere="--json"))
     rule = rule_in_words(evaluation.decision, evaluation.metrics.labels)

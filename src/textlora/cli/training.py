@@ -184,7 +184,7 @@ def _train_seeds(
     if as_json:
         typer.echo(json.dumps({"folder": str(path), **summary.to_dict()}))
         return
-    from textlora.evaluation.console import repetitions_table
+    from textlora.report.terminal import repetitions_table
 
     console.print(repetitions_table(summary))
     console.print(f"Summary     {folder.summary}", markup=False, soft_wrap=True)

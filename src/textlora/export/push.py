@@ -15,14 +15,14 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from textlora.config import BUNDLED_MODEL
 from textlora.errors import ConfigError, ModelError, RunError, TextloraError
-from textlora.evaluation.metrics import ClassificationMetrics
-from textlora.evaluation.verdict import Verdict
-from textlora.evaluation.wording import size
 from textlora.inference.predictor import adapter_folder
 from textlora.inspection import Inspection
+from textlora.metrics.classification import ClassificationMetrics
 from textlora.model.card import Circumstances, model_card, public_name
 from textlora.model.spec import FILE_NAME, ClassifierSpec
 from textlora.recipes import load_recipe
+from textlora.report.verdict import Verdict
+from textlora.report.wording import size
 from textlora.run import RunFolder, read_json
 
 CARD = "README.md"

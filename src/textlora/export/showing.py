@@ -8,11 +8,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from textlora.evaluation.wording import count, percent, points, points_interval, size
 from textlora.export.exporting import Exported
 from textlora.export.proof import Proof
 from textlora.export.tokenizer import own_cut
 from textlora.model.spec import ClassifierSpec
+from textlora.report.wording import count, percent, points, points_interval, size
 
 
 def export_table(exported: Exported) -> Group:

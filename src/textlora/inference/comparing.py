@@ -10,11 +10,11 @@ from rich.console import Console
 
 from textlora.config import ComputeConfig
 from textlora.errors import ConfigError, DataError, RunError
-from textlora.evaluation.candidates import Answers
-from textlora.evaluation.judging import Metric
-from textlora.evaluation.side_by_side import Contender, SideBySide, side_by_side
 from textlora.inference.evaluating import answer_file
 from textlora.inference.finished import AnsweredTexts, FinishedRun
+from textlora.metrics.comparison import Answers
+from textlora.metrics.statistics import Metric
+from textlora.report.comparisons import Contender, SideBySide, side_by_side
 from textlora.run import RunFolder
 
 _GIVE_DATA = "Ask all of them about the same rows with --data FILE."

@@ -14,13 +14,13 @@ from textlora.data.labels import LabelSet, Targets
 from textlora.data.loading import Part, load_labelled
 from textlora.data.rare_classes import reasons_in_words
 from textlora.data.rows import bad_row_error, rows_of_html
-from textlora.evaluation.coverage import DecisionFigures
-from textlora.evaluation.decisions import Decision
-from textlora.evaluation.metrics import ClassificationMetrics, classification_metrics
-from textlora.evaluation.progress import progress_bar
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import Logits
+from textlora.metrics.classification import ClassificationMetrics, classification_metrics
+from textlora.metrics.coverage import DecisionFigures
+from textlora.metrics.decisions import Decision
 from textlora.recipes import saved_config
+from textlora.report.terminal import progress_bar
 from textlora.run import RunFolder
 
 

@@ -16,9 +16,9 @@ import torch
 from textlora.data.cutting import SpecialTokens
 from textlora.data.words import TokenPlace, token_places, unseen_places, word_places
 from textlora.errors import ConfigError, MissingExtraError
-from textlora.evaluation.attributions import Explanation, Span, Word
 from textlora.inference.gradients import baseline_token, integrated_gradients
 from textlora.inference.scoring import Progress, score
+from textlora.metrics.explanation import Explanation, Span, Word
 from textlora.model.heads import log_odds
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from textlora.errors import RunError
-from textlora.evaluation.candidates import Answers
-from textlora.evaluation.judging import Metric, judging_metric
+from textlora.metrics.comparison import Answers
+from textlora.metrics.statistics import Metric, judging_metric
 from textlora.model.spec import ClassifierSpec
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder, read_json

@@ -13,8 +13,8 @@ from transformers import PreTrainedTokenizerBase
 
 from textlora.config import ComputeConfig
 from textlora.data.tokenizing import TokenizedTexts
-from textlora.evaluation.scores import FloatArray
 from textlora.inference.scoring import Progress, score
+from textlora.metrics.scores import FloatArray
 from textlora.model.backbones import Backbone, resize_embeddings
 from textlora.model.choose import choose_forward
 from textlora.model.forward import Forward

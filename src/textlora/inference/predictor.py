@@ -15,7 +15,6 @@ from textlora.config import ComputeConfig
 from textlora.data.rows import readable_texts
 from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.errors import ModelError, RunError
-from textlora.evaluation.decisions import Decision
 from textlora.inference.answers import (
     Prediction,
     Probabilities,
@@ -24,6 +23,7 @@ from textlora.inference.answers import (
 )
 from textlora.inference.scoring import Logits, Progress
 from textlora.inference.windows import score_texts
+from textlora.metrics.decisions import Decision
 from textlora.model.adapters import load_adapter
 from textlora.model.architectures import max_positions
 from textlora.model.backbones import resize_embeddings

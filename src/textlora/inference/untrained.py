@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from textlora.evaluation.decisions import Decision
 from textlora.inference.predictor import Predictor, adapter_folder, load_tokenizer
+from textlora.metrics.decisions import Decision
 from textlora.model.backbones import resize_embeddings
 from textlora.model.forward import PlainForward
 from textlora.model.heads import BaseClassifier, load_base_classifier

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from textlora.data.tables import RejectedRow
-from textlora.evaluation.wording import count, percent
 from textlora.inspection.corpus import clipped
 from textlora.inspection.facts import Facts
 from textlora.inspection.records import Example, Finding, Lengths
 from textlora.inspection.texts import FEW_WORDS
+from textlora.report.wording import count, percent
 
 EXAMPLES = 3
 _MUCH_LOST = 0.02

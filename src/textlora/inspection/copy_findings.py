@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from textlora.evaluation.wording import count, percent
 from textlora.inspection.content_findings import EXAMPLES, rows_of, texts_of
 from textlora.inspection.copies import Leaks, respelled
 from textlora.inspection.corpus import TEST, TRAIN, VALIDATION, Corpus
 from textlora.inspection.facts import Facts
 from textlora.inspection.records import Example, Finding, Severity
+from textlora.report.wording import count, percent
 
 _MUCH_SHARED = 0.005
 """Share of a part that is in an earlier one, too, from which its figures mean little."""

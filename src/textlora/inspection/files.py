@@ -16,7 +16,6 @@ from textlora.data.sources import options_of
 from textlora.data.tables import Label, TextTable
 from textlora.data.tokenizing import tokenize
 from textlora.errors import ModelError, TextloraError
-from textlora.evaluation.progress import LongWork
 from textlora.inspection.copies import respelled
 from textlora.inspection.corpus import TEST, TRAIN, VALIDATION
 from textlora.inspection.facts import Facts
@@ -25,6 +24,7 @@ from textlora.inspection.lengths import measure_lengths
 from textlora.inspection.reading import Files, read_files
 from textlora.inspection.records import Estimate, Inspection, Lengths
 from textlora.inspection.writing import Target
+from textlora.report.terminal import LongWork
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from textlora.evaluation.console import MARGIN, labelled
-from textlora.evaluation.wording import count, duration, percent, size
 from textlora.inspection.corpus import short_names
 from textlora.inspection.fixing import Fix
 from textlora.inspection.records import (
@@ -25,6 +23,8 @@ from textlora.inspection.records import (
     PartSummary,
 )
 from textlora.inspection.writing import DROPPED_NAME
+from textlora.report.terminal import MARGIN, labelled
+from textlora.report.wording import count, duration, percent, size
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "cyan"}
 _SHOWN_CLASSES = 6

@@ -10,12 +10,11 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from textlora.config import BUNDLED_MODEL, RunConfig, TrainingConfig
-from textlora.evaluation.decision_wording import rule_in_words
-from textlora.evaluation.judging import Metric, judging_metric
-from textlora.evaluation.metrics import ClassificationMetrics
-from textlora.evaluation.wording import count, decimal, headline, percent
+from textlora.metrics.classification import ClassificationMetrics
+from textlora.metrics.statistics import Metric, judging_metric
 from textlora.model.backbones import Backbone
 from textlora.model.spec import ClassifierSpec
+from textlora.report.wording import count, decimal, headline, percent, rule_in_words
 
 _HUB_NAMES = {BUNDLED_MODEL: "sentence-transformers/all-MiniLM-L6-v2"}
 _FEW_TEXTS = 1_000

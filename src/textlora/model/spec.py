@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from textlora.data.cutting import Cut, Side, Truncation, Windows
 from textlora.errors import ModelError
-from textlora.evaluation.decisions import BY_PROBABILITY, Decision
+from textlora.metrics.decisions import BY_PROBABILITY, Decision
 from textlora.model.backbones import Backbone
 from textlora.model.heads import HeadSpec
 from textlora.model.rules import CLASSIFIER

@@ -37,7 +37,7 @@ def progress_of_rows(console: Console | None, total: int, done: int) -> Iterator
     )
     from rich.text import Text
 
-    from textlora.evaluation.progress import LongWork
+    from textlora.report.terminal import LongWork
 
     class RowsPerSecond(ProgressColumn):
         def render(self, task: Task) -> Text:
@@ -61,7 +61,7 @@ def progress_of_rows(console: Console | None, total: int, done: int) -> Iterator
 
 def print_summary(summary: Summary, error_column: str, console: Console) -> None:
     """Print what was written, how fast, and what to look at."""
-    from textlora.evaluation.wording import count, duration, percent
+    from textlora.report.wording import count, duration, percent
 
     def line(text: str, style: str = "") -> None:
         console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -15,17 +15,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textlora.errors import ConfigError, DataError, MissingExtraError, TextloraError
-from textlora.evaluation.attributions import (
-    Explanation,
-    Span,
-    Word,
-    quality_in_words,
-    shortened,
-)
 from textlora.inference.explaining import explain, require_captum
 from textlora.inference.predictor import Predictor, trained_with
 from textlora.inference.untrained import load_untrained
+from textlora.metrics.explanation import Explanation, Span, Word
 from textlora.model.fast_forward import Precision
+from textlora.report.attributions import quality_in_words, shortened
 from textlora.serving.adapters import Registry, ServedAdapter
 from textlora.serving.logs import LOGGER
 from textlora.serving.refusals import RefusedError, invalid

@@ -7,8 +7,8 @@ from importlib.resources import files
 from fastapi import FastAPI
 from fastapi.responses import Response
 
-from textlora.evaluation.attributions import words_css
-from textlora.evaluation.theme import DARK_MEDIA, FONT_STACK, css_variables
+from textlora.report.attributions import words_css
+from textlora.report.theme import DARK_MEDIA, FONT_STACK, css_variables
 
 _MODULES = ("app.js", "answer.js", "table.js", "csv.js", "server.js", "dom.js")
 _TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css"}

@@ -17,12 +17,12 @@ from textlora.baselines.protocol import LabelledTexts
 from textlora.config import SettledConfig
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts, tokenize
-from textlora.evaluation.console import labelled
-from textlora.evaluation.records import EpochRecord
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import Logits
+from textlora.metrics.history import EpochRecord
 from textlora.paths import cache_dir
+from textlora.report.terminal import labelled
 from textlora.training.building import Classifier
 from textlora.training.class_names import with_names
 from textlora.training.diagnosis import kept_its_start

@@ -17,19 +17,17 @@ from textlora.data.copies import copied_in
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import MissingExtraError
-from textlora.evaluation.calibration import Calibration
-from textlora.evaluation.candidates import Answers
-from textlora.evaluation.console import labelled
-from textlora.evaluation.leakage import Leakage, measure_leakage
-from textlora.evaluation.metrics import ClassificationMetrics
-from textlora.evaluation.mistakes import Mistakes, find_mistakes
-from textlora.evaluation.progress import progress_bar
-from textlora.evaluation.verdict import Verdict
 from textlora.inference.evaluating import metrics_of
 from textlora.inference.explaining import explain_many, require_captum
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import Logits
+from textlora.metrics.calibration import Calibration
+from textlora.metrics.classification import ClassificationMetrics
+from textlora.metrics.comparison import Answers, Leakage, measure_leakage
+from textlora.metrics.mistakes import Mistakes, find_mistakes
+from textlora.report.terminal import labelled, progress_bar
+from textlora.report.verdict import Verdict
 from textlora.training.all_rows import Refit
 from textlora.training.deciding import Decided, decide
 from textlora.training.verdict import judged_part, reach_verdict

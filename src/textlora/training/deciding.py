@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from textlora.config import SettledEvaluation
-from textlora.evaluation.calibration import Calibration, calibrate
-from textlora.evaluation.decisions import choose_decision
 from textlora.inference.evaluating import metrics_of
 from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import Logits
+from textlora.metrics.calibration import Calibration, calibrate
+from textlora.metrics.decisions import choose_decision
 from textlora.training.trainer import Metrics, Targets
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from textlora.config import SettledConfig, SettledTraining
 from textlora.data.labels import Targets
-from textlora.evaluation.metrics import ClassificationMetrics
-from textlora.evaluation.records import EpochRecord
+from textlora.metrics.classification import ClassificationMetrics
+from textlora.metrics.history import EpochRecord
 
 # Of the loss that answering by the classes' shares alone has: above it nothing was learnt.
 FLAT = 0.97

@@ -18,12 +18,12 @@ from textlora.config import RunConfig, SettledConfig, SettledTraining
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import storage_errors
-from textlora.evaluation.console import labelled
-from textlora.evaluation.records import EpochRecord
 from textlora.inference.predictor import Predictor
 from textlora.inference.windows import Offsets
+from textlora.metrics.history import EpochRecord
 from textlora.model.forward import Forward, TokenSequences
 from textlora.paths import cache_dir
+from textlora.report.terminal import labelled
 from textlora.run import RunFolder, write_text
 from textlora.training import checkpoints
 from textlora.training.arguments import optimizer_of, training_arguments

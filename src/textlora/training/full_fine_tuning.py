@@ -15,10 +15,10 @@ from transformers.trainer_callback import PrinterCallback
 from textlora.baselines.protocol import LabelledTexts
 from textlora.config import SettledEvaluation, SettledTraining
 from textlora.errors import storage_errors
-from textlora.evaluation.judging import judging_metric
-from textlora.evaluation.scores import FloatArray
 from textlora.inference.predictor import Predictor
 from textlora.inference.windows import score_texts
+from textlora.metrics.scores import FloatArray
+from textlora.metrics.statistics import judging_metric
 from textlora.model.backbones import resize_embeddings
 from textlora.model.forward import PlainForward
 from textlora.model.heads import load_base_classifier, probabilities

@@ -12,11 +12,10 @@ from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Parts, load_parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError, TextloraError
-from textlora.evaluation.console import labelled
-from textlora.evaluation.decisions import check_rule
-from textlora.evaluation.progress import LongWork
 from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection, inspect_parts, short_lines
+from textlora.metrics.decisions import check_rule
+from textlora.report.terminal import LongWork, labelled
 from textlora.run import RunFolder, write_text
 from textlora.training import samples
 from textlora.training.all_rows import is_refitted, refit

@@ -11,12 +11,11 @@ from rich.console import Console
 
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import storage_errors
-from textlora.evaluation.console import labelled
-from textlora.evaluation.progress import progress_bar
-from textlora.evaluation.wording import count, duration, size
 from textlora.fast.prefix import PrefixStates
 from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, length_batches
 from textlora.model.prefix_forward import PrefixForward
+from textlora.report.terminal import labelled, progress_bar
+from textlora.report.wording import count, duration, size
 
 _GB = 1_000_000_000
 

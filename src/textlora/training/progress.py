@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from textlora.evaluation.judging import Metric
-from textlora.evaluation.progress import LongWork
-from textlora.evaluation.records import EpochRecord
+from textlora.metrics.history import EpochRecord
+from textlora.metrics.statistics import Metric
+from textlora.report.terminal import LongWork
 
 
 class ProgressCallback(TrainerCallback):

@@ -16,9 +16,9 @@ from transformers import TrainerCallback
 from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Part, Parts
 from textlora.data.splitting import Indices
-from textlora.evaluation.scores import FloatArray
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.windows import Offsets, score_texts
+from textlora.metrics.scores import FloatArray
 from textlora.model.fast_forward import FastForward
 from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import probabilities

@@ -5,29 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import storage_errors
-from textlora.evaluation.coverage import DecisionFigures
-from textlora.evaluation.length_buckets import accuracy_by_length
-from textlora.evaluation.plots import save_plots
-from textlora.evaluation.records import (
-    DataFinding,
-    FoundRow,
-    LengthLoss,
-    PartSummary,
-)
-from textlora.evaluation.report import ReportData, render_report
 from textlora.inspection import Finding, Inspection
+from textlora.metrics.classification import accuracy_by_length
+from textlora.metrics.coverage import DecisionFigures
 from textlora.recipes import load_recipe, recipe_names
+from textlora.report.data import DataFinding, FoundRow, LengthLoss, PartSummary
+from textlora.report.html import ReportData, render_report
+from textlora.report.plots import save_plots
 from textlora.run import read_json, write_text
-
-if TYPE_CHECKING:
-    from textlora.training.results import TrainedRun
+from textlora.training.results import TrainedRun
 
 NO_TEST_PART = (
     "There is no test part: the best checkpoint was chosen on the very rows that this figure "
@@ -144,10 +136,3 @@ def _class_counts(part: Part, names: tuple[str, ...]) -> dict[str, int]:
     else:
         counts = np.bincount(part.targets.astype(np.int64), minlength=len(names))
     return {name: int(count) for name, count in zip(names, counts, strict=True)}
-
-
-def shown(target: Any, names: tuple[str, ...]) -> str:
-    """Return a class number, or 0/1 for every class, as names."""
-    if np.ndim(target) == 0:
-        return names[int(target)]
-    return "|".join(name for name, is_set in zip(names, target, strict=True) if is_set)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from peft import PeftModel
 
 from textlora.config import SettledConfig
@@ -16,15 +17,14 @@ from textlora.data.loading import Parts
 from textlora.data.tables import write_rejected
 from textlora.environment import describe_environment
 from textlora.errors import storage_errors
-from textlora.evaluation.judging import Metric, judging_metric
-from textlora.evaluation.records import BeforeAfter, EpochRecord
 from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection
+from textlora.metrics.history import BeforeAfter, EpochRecord
+from textlora.metrics.statistics import Metric, judging_metric
 from textlora.model.adapters import ParameterCount, UntrainedAdapter, export_adapter
 from textlora.model.card import Circumstances, model_card
 from textlora.run import RunFolder, write_json, write_text
 from textlora.training.concluding import Conclusion, PartResult
-from textlora.training.reporting import shown
 
 
 @dataclass(frozen=True)
@@ -158,3 +158,10 @@ def _metrics(run: TrainedRun) -> dict[str, Any]:
             "notices": run.notices,
         },
     }
+
+
+def shown(target: Any, names: tuple[str, ...]) -> str:
+    """Return a class number, or 0/1 for every class, as names."""
+    if np.ndim(target) == 0:
+        return names[int(target)]
+    return "|".join(name for name, is_set in zip(names, target, strict=True) if is_set)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from textlora.config import SampleText
 from textlora.data.labels import LabelSet
 from textlora.data.loading import Parts
-from textlora.evaluation.records import BeforeAfter
 from textlora.inference.predictor import Prediction
+from textlora.metrics.history import BeforeAfter
 
 SHOWN_ROWS = 5
 

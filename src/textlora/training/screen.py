@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from textlora.evaluation.console import (
-    before_after_table,
-    epochs_table,
-    metrics_table,
-    verdict_table,
-)
-from textlora.evaluation.wording import duration, headline, leakage_sentence
+from textlora.report.terminal import before_after_table, epochs_table, metrics_table, verdict_table
+from textlora.report.wording import duration, headline, leakage_sentence
 from textlora.training.reporting import NO_TEST_PART
 from textlora.training.results import TrainedRun
 

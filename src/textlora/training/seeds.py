@@ -9,12 +9,12 @@ from rich.console import Console
 from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Parts, load_parts
 from textlora.errors import ConfigError, RunError, storage_errors
-from textlora.evaluation.nearest import Truth, nearest_baseline
-from textlora.evaluation.repetitions import Repetition, Repetitions, Rival, repetitions, rival_of
 from textlora.inference.finished import FinishedRun
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
+from textlora.metrics.comparison import Truth, nearest_baseline
 from textlora.recipes import load_recipe
+from textlora.report.comparisons import Repetition, Repetitions, Rival, repetitions, rival_of
 from textlora.run import RunFolder, SeedsFolder, write_json
 from textlora.training.building import named_parts, tokenize_parts
 from textlora.training.diagnosis import second_try_of

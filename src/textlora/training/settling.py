@@ -11,10 +11,10 @@ from textlora.config import RunConfig, SettledConfig
 from textlora.data.cutting import Side, Truncation
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import tokenize
-from textlora.evaluation.progress import progress_bar
 from textlora.inference.frozen_states import FrozenStates
 from textlora.model.backbones import Backbone, resolve_max_length
 from textlora.paths import cache_dir
+from textlora.report.terminal import progress_bar
 from textlora.training.automatic import TableFacts, is_complete, with_automatic
 from textlora.training.class_names import names_help
 from textlora.training.truncating import side_losses

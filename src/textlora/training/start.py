@@ -24,10 +24,10 @@ from textlora.config import SettledConfig
 from textlora.data.labels import Targets
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
-from textlora.evaluation.judging import Metric
-from textlora.evaluation.scores import FloatArray
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
+from textlora.metrics.scores import FloatArray
+from textlora.metrics.statistics import Metric
 from textlora.model.heads import HeadSpec, classification_loss
 from textlora.training.verdict import labelled_texts
 

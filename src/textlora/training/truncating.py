@@ -15,8 +15,8 @@ from textlora.data.cutting import Side, Truncation
 from textlora.data.labels import Targets
 from textlora.data.splitting import random_subset
 from textlora.data.tokenizing import TokenizedTexts, tokenize
-from textlora.evaluation.scores import FloatArray
 from textlora.inference.frozen_states import FrozenStates
+from textlora.metrics.scores import FloatArray
 from textlora.paths import cache_dir
 
 # Fewer long texts than this tell nothing, and matter little.

@@ -16,23 +16,23 @@ from textlora.baselines.tfidf import TfidfLogisticRegression
 from textlora.config import SettledConfig, SettledEvaluation
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
-from textlora.evaluation.candidates import (
-    Answers,
-    CandidateResult,
-    Resampling,
-    compare,
-)
-from textlora.evaluation.console import labelled
-from textlora.evaluation.decisions import choose_decision
-from textlora.evaluation.judging import Metric, judging_metric
-from textlora.evaluation.leakage import answers_of
-from textlora.evaluation.progress import LongWork
-from textlora.evaluation.verdict import JudgedPart, Truth, Verdict, judge
-from textlora.evaluation.verdict_wording import clean_note
-from textlora.evaluation.wording import duration
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor, Probabilities
+from textlora.metrics.comparison import (
+    Answers,
+    CandidateResult,
+    JudgedPart,
+    Resampling,
+    Truth,
+    answers_of,
+    compare,
+)
+from textlora.metrics.decisions import choose_decision
+from textlora.metrics.statistics import Metric, judging_metric
 from textlora.paths import cache_dir
+from textlora.report.terminal import LongWork, labelled
+from textlora.report.verdict import Verdict, clean_note, judge
+from textlora.report.wording import duration
 from textlora.training.building import named_parts
 from textlora.training.full_fine_tuning import FullFineTuning, parameter_bytes
 
