@@ -29,7 +29,7 @@ help:
 	@echo "make demo    train on the bundled reviews, offline, and show what was learnt"
 	@echo "make test    run the quick tests      (more options: make test ARGS='-x -k data')"
 	@echo "make fuzz    search for examples that break a property: other ones every time, ten times as many"
-	@echo "make check   lint, format, types"
+	@echo "make check   lint, format, types, the direction of imports"
 	@echo "make venv    make $(VENV) with every extra, for development"
 	@echo "make clean   remove $(VENV), demo-run and the caches; your runs/ stay"
 
@@ -51,6 +51,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 clean:
 	rm -rf $(VENV) demo-run build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
