@@ -393,16 +393,25 @@ class RunConfig(Section):
             )
         if self.data.train_windows and self.data.long_texts == "truncate":
             raise ValueError("data.train_windows needs data.long_texts=windows")
-        linear = self.model.head == "linear"
+        linear = self.trains_linear_head
         if self.model.head_init == "logistic_regression" and not (
             linear and self.model.pooling == "mean"
         ):
             raise ValueError(
-                "model.head_init=logistic_regression needs model.head=linear and model.pooling=mean"
+                "model.head_init=logistic_regression needs model.head=linear, model.pooling=mean "
+                "and no adapter on the head (lora.target_modules)"
             )
         if self.training.contrastive_weight and not linear:
-            raise ValueError("training.contrastive_weight needs model.head=linear")
+            raise ValueError(
+                "training.contrastive_weight needs model.head=linear and no adapter on the head "
+                "(lora.target_modules)"
+            )
         return self
+
+    @property
+    def trains_linear_head(self) -> bool:
+        """Whether the head is one linear layer that is trained itself, and has no adapter."""
+        return self.model.head == "linear" and "head" not in self.lora.target_modules
 
     def to_yaml(self) -> str:
         """Return the settings as YAML that `load_recipe` reads back unchanged."""

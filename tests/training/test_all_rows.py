@@ -84,6 +84,7 @@ def test_it_takes_as_many_epochs_as_were_best(run: Run, monkeypatch: pytest.Monk
     [
         {"data.validation_size": 0.1},  # named validation rows stay apart
         {"data.validation": None, "data.test": None, "data.test_size": 0},  # they judge
+        {"data.validation": None, "data.subset": 30},  # so many rows were asked for
         {**KEPT_START, "data.validation": None, "data.validation_size": 0.5},
     ],
 )
@@ -93,7 +94,7 @@ def test_where_it_would_be_wrong_it_is_not(
     rows = rows_trained_on(monkeypatch)
     done = run({"training.refit": True, **changes})
     assert rows == []
-    assert not done.refitted
+    assert done.refitted is None
 
 
 def test_baselines_are_trained_on_the_same_rows(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,11 +119,22 @@ def test_baselines_are_trained_on_the_same_rows(run: Run, monkeypatch: pytest.Mo
     assert REFITTED in done.conclusion.verdict.notes
 
 
-@pytest.mark.parametrize("nth", [1, 2])
+IN_THE_MIDDLE = {"training.eval_strategy": "steps", "training.eval_steps": 3}
+
+
+@pytest.mark.parametrize(
+    ("nth", "way"),
+    [
+        (1, {}),
+        (2, {}),
+        (2, IN_THE_MIDDLE),
+        (2, {**IN_THE_MIDDLE, "training.contrastive_weight": 0.5}),
+    ],
+)
 def test_a_resumed_run_ends_in_the_same_bytes(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int, way: dict[str, Any]
 ) -> None:
-    changes = {**SPLIT_OFF, **FROM_REGRESSION, "training.token_dropout": 0.2}
+    changes = {**SPLIT_OFF, **FROM_REGRESSION, "training.token_dropout": 0.4, **way}
     whole = run(changes, "whole")
     assert whole.refitted
     interrupt(monkeypatch, nth)
@@ -152,3 +164,40 @@ def test_a_kill_in_the_last_training_repeats_it(
     folder = RunFolder(tmp_path / "cut")
     done = job.train(load_recipe(str(folder.config)).config(), folder, resume=True)
     assert adapter_bytes(done) == adapter_bytes(whole)
+
+
+def test_full_fine_tuning_has_them_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from textlora.training.full_fine_tuning import FullFineTuning
+
+    rows: list[int] = []
+    train = FullFineTuning._train
+
+    def spy(self: Any, model: Any, given: Any, validation: Any, folder: Any) -> None:
+        rows.append(len(given.targets))
+        train(self, model, given, validation, folder)
+
+    monkeypatch.setattr(FullFineTuning, "_train", spy)
+    run({**SPLIT_OFF, "evaluation.baselines": True, "evaluation.full_fine_tuning": True})
+    assert rows == [36, 48]
+
+
+def test_copies_of_what_was_trained_on_in_the_end_are_no_clean_rows(
+    run: Run, reviews: Reviews, tmp_path: Path
+) -> None:
+    test = tmp_path / "test.csv"
+    test.write_bytes(reviews.train.read_bytes())
+    done = run({**SPLIT_OFF, "data.test": str(test)})
+    leakage = done.conclusion.leakage
+    assert leakage is not None
+    assert leakage.rows == 48
+    assert leakage.clean is None
+    plain = run({**SPLIT_OFF, "data.test": str(test), "training.refit": False}, "plain")
+    assert plain.conclusion.leakage.rows == 36
+
+
+def test_readers_are_told(run: Run) -> None:
+    """In report and model card, also where there is no verdict."""
+    done = run(SPLIT_OFF)
+    assert done.conclusion.verdict is None
+    for file in (done.folder.report, done.folder.adapter / "README.md"):
+        assert "on all 48 rows followed" in file.read_text(encoding="utf-8").replace("\n", " ")

@@ -37,8 +37,13 @@ class States:
     [
         ("card_arrival", "card arrival"),
         ("cardArrival", "card arrival"),
-        ("Refund not-showing/up?", "Refund not showing up"),
+        ("Refund not-showing/up?", "Refund not showing up?"),
         ("  çok_güzel ", "çok güzel"),
+        ("हिन्दी", "हिन्दी"),
+        ("C++ code", "C++ code"),
+        ("income<=50k", "income<=50k"),
+        ("sci.space", "sci space"),
+        ("-", ""),
         ("IMDb", "IMDb"),
         ("topic 3", "topic 3"),
     ],
@@ -60,7 +65,7 @@ def test_names_come_after_the_rows() -> None:
     assert more.table.texts == ["one", "two", "three", "good news", "bad news"]
     assert more.targets.tolist() == [0, 1, 0, 0, 1]
     assert more.weights is not None
-    assert more.weights.tolist() == [1, 2, 3, 1, 1]
+    assert more.weights.tolist() == [1, 2, 3, 2, 2]  # as a row on average
     assert with_names(part_of(["one"], [0]), ["a", "b"]).weights is None
 
 
@@ -81,7 +86,9 @@ def test_they_are_taken_where_they_help(tiny: Callable[[str], Path]) -> None:
     assert ask(words, few)
     assert not ask(["film", "good", "bad"])  # misleading
     assert not ask(["c1", "c2", "c3"], few)  # no words
+    assert not ask(["good", "Good", "film"], few)  # the same text for two classes
     assert not ask(words[:2], part_of(["good", "bad"], [0, 1]))  # too few classes to ask
+    assert not ask(words, part.select(np.arange(4)))  # a class with one row
     many = part_of(texts * MOST_ROWS_A_CLASS, [0, 1, 2, 0, 1, 2] * 5 * MOST_ROWS_A_CLASS)
     assert not ask(words, many)
     several = Part(part.table, np.eye(3, dtype=np.float32)[part.targets])

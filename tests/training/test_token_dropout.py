@@ -40,7 +40,7 @@ def test_other_tokens_go_in_every_epoch_and_about_so_many() -> None:
     dropped = DroppedTokens(whole, 0.2, seed=1)
     kept = []
     for epoch in range(10):
-        dropped.set_epoch(epoch)
+        dropped.epoch = epoch
         kept.append(dropped[0])
     assert np.mean([len(each) for each in kept]) == pytest.approx(800, abs=20)
     assert len({each.tobytes() for each in kept}) == 10

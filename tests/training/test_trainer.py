@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from support.settled import settled_training
 from textlora.errors import ConfigError
 from textlora.training import fitting
 from textlora.training.arguments import check_precision, optimizer_of, training_arguments
+from textlora.training.trainer import is_kept
 
 Run = Callable[..., Any]
 
@@ -200,3 +203,27 @@ def test_tensorboard_gets_the_run(run: Run) -> None:
     pytest.importorskip("tensorboard")
     done = run({"training.report_to": ["tensorboard"], "training.num_train_epochs": 1})
     assert list(done.folder.path.rglob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize(
+    ("last", "rows", "kept"),
+    [
+        ((0.94, 0.3), 1000, True),  # equal: the later one
+        ((0.935, 0.2), 1000, True),  # within a standard error of 0.75 points, and the loss is lower
+        ((0.935, 0.3), 1000, False),
+        ((0.938, 0.4), 1000, True),  # within half of one
+        ((0.93, 0.1), 1000, False),  # beyond it, whatever the loss
+        ((0.92, 0.4), 77, True),  # few rows: a standard error of 2.7 points
+        ((0.90, 0.1), 77, False),
+    ],
+)
+def test_a_later_checkpoint_counts_unless_it_is_worse_beyond_chance(
+    last: tuple[float, float], rows: int, kept: bool
+) -> None:
+    assert is_kept([(0.94, 0.3), (0.9, 0.5), last], rows) == kept
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 9)), min_size=1), st.integers(1, 10_000))
+def test_the_best_so_far_is_always_kept(before: list[tuple[float, float]], rows: int) -> None:
+    best = max(value for value, _ in before)
+    assert is_kept([*before, (best, 1.0)], rows)

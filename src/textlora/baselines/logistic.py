@@ -234,7 +234,7 @@ def cross_validated_log_loss(
         always: of the last rows so many are fitted on every time, and never held out.
         folds: how many.
     """
-    from sklearn.model_selection import KFold
+    from sklearn.model_selection import KFold, StratifiedKFold
     from sklearn.preprocessing import StandardScaler
 
     truth = np.asarray(targets).astype(np.int64)
@@ -242,7 +242,12 @@ def cross_validated_log_loss(
     scaled = StandardScaler().fit_transform(features)
     probable = np.empty((len(truth), classes))
     free = len(truth) - always
-    for rest, held_out in KFold(folds, shuffle=True, random_state=0).split(scaled[:free]):
+    if truth.ndim == 1:
+        # A class that is not in the rest cannot be predicted there.
+        folds = max(2, min(folds, int(np.unique(truth[:free], return_counts=True)[1].min())))
+    kind = KFold if truth.ndim == 2 else StratifiedKFold
+    splits = kind(folds, shuffle=True, random_state=0).split(scaled[:free], truth[:free])
+    for rest, held_out in splits:
         known = np.concatenate([rest, np.arange(free, len(truth))])
         model = _fit(scaled[known], truth[known], classes, USUAL_STRENGTH)
         probable[held_out] = model.predict_proba(scaled[held_out])

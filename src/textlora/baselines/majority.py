@@ -22,7 +22,8 @@ class MajorityClass:
 
     def fit(self, train: LabelledTexts, validation: LabelledTexts) -> None:
         """Count the classes; there is nothing to choose."""
-        self._shares = one_hot(np.asarray(train.targets, dtype=np.int64), self.classes).mean(axis=0)
+        rows = one_hot(np.asarray(train.targets, dtype=np.int64), self.classes)
+        self._shares = np.average(rows, axis=0, weights=train.weights)
 
     def refit(self, rows: LabelledTexts) -> None:
         """Count the classes of these rows."""

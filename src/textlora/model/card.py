@@ -99,6 +99,7 @@ class Circumstances:
         notes: what one should know about the verdict.
         parameters: trainable and total; None where it is not known.
         repo: its name on the Hub; None: it is a folder.
+        refitted: how it was trained once more after the best checkpoint; None: it was not.
     """
 
     rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -106,6 +107,7 @@ class Circumstances:
     notes: tuple[str, ...] = ()
     parameters: tuple[int, int] | None = None
     repo: str | None = None
+    refitted: str | None = None
 
 
 def model_card(
@@ -261,6 +263,8 @@ def _training(config: RunConfig, known: Circumstances) -> Iterator[str]:
         f"{layers}; {', '.join(_optimisation(training))}; the best checkpoint{metric} on "
         "validation."
     )
+    if known.refitted is not None:
+        yield known.refitted
     if known.parameters is not None:
         trainable, total = known.parameters
         yield f"{count(trainable)} of {count(total)} parameters were trained."

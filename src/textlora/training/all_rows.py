@@ -1,7 +1,7 @@
 """Once more on all rows: what was set apart to choose by is trained on in the end.
 
 As `refit` of scikit-learn's GridSearchCV: validation has chosen the number of epochs, the
-temperature and the rule by then. Its figures stay those of the classifier that had not seen it.
+temperature and the rule by then. Its metrics stay those of the classifier that had not seen it.
 """
 
 from __future__ import annotations
@@ -11,24 +11,25 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from torch import Tensor
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from textlora.baselines.frozen import FrozenEncoder
 from textlora.baselines.protocol import LabelledTexts
 from textlora.config import SettledConfig
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts, tokenize
-from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import Logits
 from textlora.metrics.history import EpochRecord
 from textlora.paths import cache_dir
 from textlora.report.terminal import labelled
+from textlora.training.arguments import shortened
 from textlora.training.building import Classifier
-from textlora.training.class_names import with_names
+from textlora.training.class_names import taught
 from textlora.training.diagnosis import kept_its_start
 from textlora.training.fitting import fit_to_the_end, labelled_rows, training_inputs
 from textlora.training.progress import ProgressCallback
-from textlora.training.start import put_weights, start_at_states, starts_at_regression
+from textlora.training.settling import may_refit
+from textlora.training.start import put_weights, start_at_layer
 from textlora.training.verdict import metric_of
 
 
@@ -38,23 +39,25 @@ class Refit:
 
     Args:
         rows: all of them, for what else is to be trained on the same.
+        epochs: how long it took.
         validation: logits of the validation rows before they were trained on, [texts, units].
     """
 
     rows: LabelledTexts
+    epochs: float
     validation: Logits
 
-
-def may_refit(config: SettledConfig, parts: Parts) -> bool:
-    """Return whether there will be a last training: never on the rows that are judged by.
-
-    Nor on validation rows that were named: who keeps them apart wants them apart.
-    """
-    return config.training.refit and parts.validation_split_off and parts.test is not None
+    @property
+    def told(self) -> str:
+        """What a reader of the figures must know."""
+        return (
+            f"Once everything was chosen, {self.epochs:g} epochs on all {len(self.rows.texts):,} "
+            "rows followed, those of validation among them; figures on validation are from before."
+        )
 
 
 def is_refitted(config: SettledConfig, parts: Parts, history: Sequence[EpochRecord]) -> bool:
-    """Return whether there is one: only where training got beyond its start."""
+    """Return whether there is a last training: only where training got beyond its start."""
     return may_refit(config, parts) and not kept_its_start(history)
 
 
@@ -64,8 +67,8 @@ def refit(
     parts: Parts,
     sequences: Mapping[str, TokenizedTexts],
     fresh: Mapping[str, Tensor],
+    regression: FrozenEncoder | None,
     history: Sequence[EpochRecord],
-    states: FrozenStates,
     console: Console,
 ) -> Refit:
     """Train on the rows of train and validation together, from fresh weights.
@@ -76,62 +79,42 @@ def refit(
         parts: the data.
         sequences: token ids by part.
         fresh: the trained parameters before any training, by name.
+        regression: where the head began; None: at random. It is fitted to all rows.
         history: evaluations of the training before: the best one says how long this one takes.
-        states: the frozen encoder.
         console: where progress is shown.
     """
     predictor = classifier.predictor
-    assert parts.validation is not None  # noqa: S101 - is_refitted has asked
     validation = predictor.logits(sequences["validation"])
-    rows = parts.train.joined(parts.validation)
+    rows = all_rows(config, predictor, parts)
     epochs = next(record.epoch for record in history if record.best)
-    told = f"once more on all {len(rows):,} rows, those of validation among them, {epochs:g} epochs"
+    told = f"{epochs:g} epochs on all {len(rows.texts):,} rows, those of validation among them"
     console.print(labelled("All rows", told))
     put_weights(predictor.model, fresh)
-    taught = with_names(rows, parts.labels.names) if config.training.class_names else rows
-    tokens = _tokens(taught, predictor, config)
-    if starts_at_regression(config):
-        start_at_states(predictor, states(tokens), taught)
-        states.release()
+    if regression is not None:
+        regression.refit(rows)
+        start_at_layer(predictor, regression, rows)
+        regression.states.release()
     several = parts.labels.multi_label
     progress = ProgressCallback(console, metric=metric_of(config, parts), multi_label=several)
-    inputs = training_inputs(config, classifier, {"train": tokens}, console)
+    inputs = training_inputs(config, classifier, {"train": rows.sequences}, console)
     with inputs as (forward, of_part), progress.bar:
         fit_to_the_end(
-            config,
+            config.model_copy(update={"training": shortened(config.training, epochs)}),
             predictor,
             forward,
-            labelled_rows(of_part["train"], tokens.text_offsets, taught),
-            callbacks=[progress, StopAfter(epochs)],
+            labelled_rows(of_part["train"], rows.sequences.text_offsets, rows),
+            callbacks=[progress],
         )
-    return Refit(all_rows(config, predictor, parts), validation)
+    return Refit(rows, epochs, validation)
 
 
 def all_rows(config: SettledConfig, predictor: Predictor, parts: Parts) -> LabelledTexts:
-    """Return the rows of train and validation together."""
+    """Return the rows of train and validation together, as they are trained on."""
     assert parts.validation is not None  # noqa: S101 - there is no training without
-    part = parts.train.joined(parts.validation)
-    tokens = _tokens(part, predictor, config)
-    return LabelledTexts(part.table.texts, tokens, part.targets, part.relative_weights)
-
-
-class StopAfter(TrainerCallback):
-    """Ends a training after so many epochs of a schedule that would go on."""
-
-    def __init__(self, epochs: float) -> None:
-        self.epochs = epochs
-
-    def on_step_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: object,
-    ) -> None:
-        """Ask whether it is time."""
-        # Epochs are sums of steps' shares, a little less than what they stand for.
-        if state.epoch is not None and state.epoch > self.epochs - 1e-6:
-            control.should_training_stop = True
+    part = taught(parts.train.joined(parts.validation), parts.labels.names, config)
+    return LabelledTexts(
+        part.table.texts, _tokens(part, predictor, config), part.targets, part.relative_weights
+    )
 
 
 def _tokens(part: Part, predictor: Predictor, config: SettledConfig) -> TokenizedTexts:

@@ -63,6 +63,11 @@ def training_arguments(
     )
 
 
+def shortened(training: SettledTraining, epochs: float) -> SettledTraining:
+    """Return settings of a training that ends, with its learning rate, after so many epochs."""
+    return training.model_copy(update={"num_train_epochs": epochs, "max_steps": -1})
+
+
 def optimizer_of(
     config: SettledTraining,
 ) -> tuple[type[torch.optim.Optimizer], dict[str, Any]] | None:

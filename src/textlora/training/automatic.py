@@ -120,7 +120,7 @@ def with_automatic(
         names_help: whether names of the classes are worth training on.
     """
     training, model = config.training, config.model
-    linear = model.head == "linear" and model.pooling == "mean"
+    linear = config.trains_linear_head and model.pooling == "mean"
     chosen: dict[str, Any] = {}
     alike = training.contrastive_weight
     if alike is None:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from textlora.baselines.logistic import cross_validated_log_loss
+from textlora.config import SettledConfig
 from textlora.data.cutting import Truncation
 from textlora.data.loading import Part
 from textlora.data.tables import TextTable
@@ -24,6 +25,7 @@ from textlora.paths import cache_dir
 
 FEWEST_CLASSES = 3  # two names are too little to be asked about
 MOST_ROWS_A_CLASS = 20  # with more of them one name more or less changes nothing
+FEWEST_ROWS = 2  # of every class: one to learn from while the other is held out
 LEAST_GAIN = 0.01  # of the log loss
 
 
@@ -37,7 +39,9 @@ def names_help(part: Part, names: Sequence[str], states: FrozenStates, cut: Trun
         cut: how long texts may be.
     """
     few = len(part) <= MOST_ROWS_A_CLASS * len(names) and len(names) >= FEWEST_CLASSES
-    if part.targets.ndim == 2 or not few or not all(map(_says_something, names)):
+    if part.targets.ndim == 2 or not few or not _say_something(names):
+        return False
+    if np.bincount(part.targets, minlength=len(names)).min() < FEWEST_ROWS:
         return False
     more = with_names(part, names)
     tokens = tokenize(more.table.texts, states.tokenizer, cut=cut, cache_dir=cache_dir() / "tokens")
@@ -52,18 +56,28 @@ def names_help(part: Part, names: Sequence[str], states: FrozenStates, cut: Trun
     return with_them < (1 - LEAST_GAIN) * without
 
 
+def taught(part: Part, names: Sequence[str], config: SettledConfig) -> Part:
+    """Return what is trained on: the rows, and the names if the settings say so."""
+    return with_names(part, names) if config.training.class_names else part
+
+
 def with_names(part: Part, names: Sequence[str]) -> Part:
-    """Return the rows and, after them, one of each class, whose text is the name of the class."""
+    """Return the rows and, after them, one of each class, whose text is the name of the class.
+
+    Each counts as much as a row does on average.
+    """
     texts, numbers = [in_words(name) for name in names], list(range(len(names)))
     table = TextTable("names of the classes", texts, list(names), numbers, [], None)
-    return part.joined(Part(table, np.array(numbers, np.int64)))
+    weights = None if part.weights is None else np.full(len(names), part.weights.mean())
+    return part.joined(Part(table, np.array(numbers, np.int64), weights))
 
 
 def in_words(name: str) -> str:
     """Return a name as one would write it in a text: `cardArrival` and `card_arrival` alike."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return re.sub(r"[\W_]+", " ", apart).strip()
+    return " ".join(re.sub(r"[_\-./|]+", " ", apart).split())
 
 
-def _says_something(name: str) -> bool:
-    return re.search(r"[^\W\d_]{3}", name) is not None
+def _say_something(names: Sequence[str]) -> bool:
+    apart = len({in_words(name).lower() for name in names}) == len(names)
+    return apart and all(re.search(r"[^\W\d_]{3}", name) for name in names)

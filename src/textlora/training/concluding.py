@@ -120,7 +120,8 @@ def conclude(
     }
     judged = judged_part(parts)
     lead = results[judged]
-    copied = copied_in(lead.part.table.texts, parts.train.table.texts)
+    seen = parts.train.table.texts if refitted is None else refitted.rows.texts
+    copied = copied_in(lead.part.table.texts, seen)
     answers = Answers.of(lead.part.targets, lead.probabilities, decided.predictor.spec.decision)
     leakage = measure_leakage(judged, answers, copied)
     verdict = None

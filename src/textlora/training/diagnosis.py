@@ -12,6 +12,7 @@ from textlora.config import SettledConfig, SettledTraining
 from textlora.data.labels import Targets
 from textlora.metrics.classification import ClassificationMetrics
 from textlora.metrics.history import EpochRecord
+from textlora.report.wording import points
 
 # Of the loss that answering by the classes' shares alone has: above it nothing was learnt.
 FLAT = 0.97
@@ -91,6 +92,12 @@ def notices(
             "No epoch was better on validation than the start, the logistic regression on the "
             f"frozen encoder; the start is kept. Lower {rate}, or label more rows."
         )
+    elif worse := _worse_than_start(history):
+        found.append(
+            f"On validation the kept epoch is {worse} below the start, the logistic regression on "
+            "the frozen encoder, which so few rows cannot tell from chance. More validation rows "
+            "can (--valid)."
+        )
     elif _still_falling(history):
         found.append(
             "The last epoch was the best and its training loss still fell: more epochs may do "
@@ -115,3 +122,14 @@ def _still_falling(history: Sequence[EpochRecord]) -> bool:
         return False
     before, last = history[-2].training_loss, history[-1].training_loss
     return before is not None and last is not None and last < (1 - STILL_FALLING) * before
+
+
+def _worse_than_start(history: Sequence[EpochRecord]) -> str:
+    """Return by how much accuracy and F1 both are lower than at the start, in words, or nothing."""
+    start, kept = history[0], next((each for each in history if each.best), history[-1])
+    if start.step or kept.accuracy >= start.accuracy or kept.f1 >= start.f1:
+        return ""
+    return (
+        f"{points(start.accuracy - kept.accuracy)} points of accuracy and "
+        f"{points(start.f1 - kept.f1)} of macro F1"
+    )

@@ -21,7 +21,6 @@ from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, length_batches, score
 from textlora.inspection.records import Estimate
 from textlora.model.forward import Forward, TokenSequences
-from textlora.training.all_rows import may_refit
 from textlora.training.building import (
     Classifier,
     build_classifier,
@@ -29,7 +28,7 @@ from textlora.training.building import (
 )
 from textlora.training.deciding import validation_metrics
 from textlora.training.fitting import training_inputs
-from textlora.training.settling import settle
+from textlora.training.settling import may_refit, settle
 from textlora.training.trial import (
     StepCost,
     TrialSteps,

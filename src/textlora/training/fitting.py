@@ -14,6 +14,7 @@ from torch import nn
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
+from textlora.baselines.protocol import LabelledTexts
 from textlora.config import RunConfig, SettledConfig, SettledTraining
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
@@ -40,7 +41,7 @@ from textlora.training.start import (
     trained_head,
     trained_weights,
 )
-from textlora.training.token_dropout import DroppedTokens
+from textlora.training.token_dropout import DroppedTokens, OthersEveryEpoch
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences
 from textlora.training.verdict import metric_of
 
@@ -55,7 +56,7 @@ def contrastive_part(
 
 
 def labelled_rows(
-    sequences: TokenSequences, text_offsets: Offsets, part: Part
+    sequences: TokenSequences, text_offsets: Offsets, part: Part | LabelledTexts
 ) -> LabelledSequences:
     """Return the sequences of a part's texts with its targets and its rows' weights.
 
@@ -64,7 +65,8 @@ def labelled_rows(
         text_offsets: the first sequence of each text, and the end, `[texts + 1]`.
         part: the same texts.
     """
-    return LabelledSequences(sequences, part.targets, text_offsets, part.relative_weights)
+    weights = part.relative_weights if isinstance(part, Part) else part.weights
+    return LabelledSequences(sequences, part.targets, text_offsets, weights)
 
 
 @contextmanager
@@ -93,9 +95,11 @@ def classifier_trainer(
         ConfigError: a class weight names no class.
     """
     spec, training = predictor.spec, config.training
+    callbacks = list(callbacks)
     if training.token_dropout:
         dropped = DroppedTokens(train.sequences, training.token_dropout, arguments.seed)
         train = replace(train, sequences=dropped)
+        callbacks.append(OthersEveryEpoch(dropped))
     trainer = ClassifierTrainer(
         predictor.model,
         head=spec.head,
@@ -105,7 +109,7 @@ def classifier_trainer(
         args=arguments,
         train_dataset=train,
         eval_dataset=validation,
-        callbacks=list(callbacks),
+        callbacks=callbacks,
         class_weights=class_weights(training.class_weight, train.targets, spec.label_names),
         contrastive=contrastive_part(predictor, training),
         prefer_later=starts_at_regression(config),

@@ -23,7 +23,7 @@ from textlora.model.backbones import resize_embeddings
 from textlora.model.forward import PlainForward
 from textlora.model.heads import load_base_classifier, probabilities
 from textlora.model.spec import ClassifierSpec
-from textlora.training.arguments import optimizer_of, training_arguments
+from textlora.training.arguments import optimizer_of, shortened, training_arguments
 from textlora.training.class_weights import class_weights
 from textlora.training.deciding import validation_metrics
 from textlora.training.progress import ProgressCallback
@@ -44,6 +44,7 @@ class FullFineTuning:
 
     name = "Full fine-tuning"
     _model: nn.Module
+    _epochs: float
 
     def __init__(
         self,
@@ -70,6 +71,9 @@ class FullFineTuning:
             StorageError: there is no room for a checkpoint.
             RunError: the training diverged.
         """
+        self._fit(train, validation)
+
+    def _fit(self, train: LabelledTexts, validation: LabelledTexts | None) -> None:
         set_seed(self.training.seed)
         spec = self.spec
         base = load_base_classifier(spec.backbone, spec.head, list(spec.label_names))
@@ -81,16 +85,22 @@ class FullFineTuning:
         self._model = base.model.eval()
 
     def _train(
-        self, model: nn.Module, train: LabelledTexts, validation: LabelledTexts, folder: Path
+        self,
+        model: nn.Module,
+        train: LabelledTexts,
+        validation: LabelledTexts | None,
+        folder: Path,
     ) -> None:
         spec, training = self.spec, self.training
-        arguments = training_arguments(training, folder)
+        if validation is None:
+            training = shortened(training, self._epochs)
+        arguments = training_arguments(training, folder, choose_best=validation is not None)
         arguments.save_only_model = True  # nobody resumes it, and Adam's state is twice its size
         several = spec.head.multi_label
         metric = judging_metric(training.metric_for_best_model, several)
         progress = ProgressCallback(self.console, metric=metric, multi_label=several)
         callbacks: list[TrainerCallback] = [progress]
-        if training.early_stopping_patience is not None:
+        if validation is not None and training.early_stopping_patience is not None:
             callbacks.append(EarlyStoppingCallback(training.early_stopping_patience))
         trainer = ClassifierTrainer(
             model,
@@ -102,7 +112,7 @@ class FullFineTuning:
             ),
             args=arguments,
             train_dataset=_rows(train),
-            eval_dataset=_rows(validation),
+            eval_dataset=None if validation is None else _rows(validation),
             callbacks=callbacks,
             class_weights=class_weights(training.class_weight, train.targets, spec.label_names),
             optimizer=optimizer_of(training),
@@ -110,9 +120,14 @@ class FullFineTuning:
         trainer.remove_callback(PrinterCallback)
         with progress.bar:
             trainer.train()
+        if validation is not None:
+            best = trainer.state.best_global_step
+            log = trainer.state.log_history
+            self._epochs = next(each["epoch"] for each in log if each.get("step") == best)
 
     def refit(self, rows: LabelledTexts) -> None:
-        """Change nothing: the time that it takes is spent once."""
+        """Train on these rows for as many epochs as were best."""
+        self._fit(rows, None)
 
     def predict_proba(self, rows: LabelledTexts) -> FloatArray:
         """Return the probabilities `[n, k]`."""
@@ -139,4 +154,6 @@ def parameter_bytes(parameters: Sequence[nn.Parameter]) -> int:
 
 
 def _rows(part: LabelledTexts) -> LabelledSequences:
-    return LabelledSequences(part.sequences, part.targets, part.sequences.text_offsets)
+    return LabelledSequences(
+        part.sequences, part.targets, part.sequences.text_offsets, part.weights
+    )

@@ -25,7 +25,7 @@ from textlora.training.building import (
     named_parts,
     tokenize_parts,
 )
-from textlora.training.class_names import with_names
+from textlora.training.class_names import taught
 from textlora.training.class_weights import class_weights
 from textlora.training.concluding import conclude
 from textlora.training.diagnosis import notices
@@ -92,30 +92,31 @@ def train(
         write_text(folder.config, config.to_yaml())
         started = time.perf_counter()
         fresh = trained_weights(classifier.predictor.model)
-        taught, tokens = parts, sequences
-        if config.training.class_names:
-            taught = replace(parts, train=with_names(parts.train, parts.labels.names))
-            tokens = tokenize_parts(
-                taught, classifier.predictor, train_windows=config.data.train_windows
-            )
+        # What is told of the data is told of the table; all that learns, learns from this.
+        lesson = replace(parts, train=taught(parts.train, parts.labels.names, config))
+        tokens = tokenize_parts(
+            lesson, classifier.predictor, train_windows=config.data.train_windows
+        )
+        regression = None
         if starts_at_regression(config):
-            metric = metric_of(config, parts)
-            start_at_regression(classifier.predictor, taught, tokens, settled.states, metric)
-        config, history = fit_twice_if_need_be(config, classifier, taught, tokens, folder, console)
+            regression = start_at_regression(
+                classifier.predictor, lesson, tokens, settled.states, metric_of(config, parts)
+            )
+        config, history = fit_twice_if_need_be(config, classifier, lesson, tokens, folder, console)
         # With what was before a resumption.
         seconds = max(time.perf_counter() - started, history[-1].seconds)
         refitted = None
         if is_refitted(config, parts, history):
             started = time.perf_counter()
             refitted = refit(
-                *(config, classifier, parts, sequences, fresh, history, settled.states, console)
+                *(config, classifier, parts, sequences, fresh, regression, history, console)
             )
             seconds += time.perf_counter() - started
         conclusion = conclude(
             config,
             classifier.predictor,
-            parts,
-            sequences,
+            lesson,
+            tokens,
             seconds,
             settled.states,
             console,
@@ -134,7 +135,7 @@ def train(
             inspection=inspection,
             seconds=seconds,
             notices=told,
-            refitted=refitted is not None,
+            refitted=refitted,
         )
         write_results(run, parts, classifier.untrained)
         if report:

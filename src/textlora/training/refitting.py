@@ -159,6 +159,9 @@ class Refitter:
         put_weights(self.predictor.model, self.fresh)
 
 
+_NO_MORE_ROWS = {"class_names": False, "refit": False}
+
+
 @contextmanager
 def refitting(
     config: RunConfig, parts: Parts, console: Console
@@ -178,6 +181,10 @@ def refitting(
         ConfigError: a setting does not fit the classes.
     """
     parts = replace(parts, test=None)
+    # Rows come and go from one training to the next, and there is none after the last.
+    config = config.model_copy(
+        update={"training": config.training.model_copy(update=_NO_MORE_ROWS)}
+    )
     settled = settle(config, parts, console)
     check_settings(settled.config, parts)
     classifier = _with_prefix(build_classifier(settled.config, parts))

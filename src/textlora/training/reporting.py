@@ -86,7 +86,7 @@ def write_report(run: TrainedRun, parts: Parts, sequences: Mapping[str, Tokenize
         settings=run.config.to_yaml(),
         environment=read_json(run.folder.environment),
         leakage=run.conclusion.leakage,
-        notes=[*run.notices, *no_test],
+        notes=[*run.notices, *no_test, *([run.refitted.told] if run.refitted else [])],
     )
     write_text(run.folder.report, render_report(data))
 

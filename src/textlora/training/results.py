@@ -24,6 +24,7 @@ from textlora.metrics.statistics import Metric, judging_metric
 from textlora.model.adapters import ParameterCount, UntrainedAdapter, export_adapter
 from textlora.model.card import Circumstances, model_card
 from textlora.run import RunFolder, write_json, write_text
+from textlora.training.all_rows import Refit
 from textlora.training.concluding import Conclusion, PartResult
 
 
@@ -41,7 +42,7 @@ class TrainedRun:
         inspection: what was found in the data.
         seconds: training time, evaluations included.
         notices: what is wrong with the training, a sentence each.
-        refitted: whether it was trained once more on all rows.
+        refitted: how it was trained once more on all rows; None: it was not.
     """
 
     folder: RunFolder
@@ -53,7 +54,7 @@ class TrainedRun:
     inspection: Inspection
     seconds: float
     notices: list[str] = field(default_factory=list)
-    refitted: bool = False
+    refitted: Refit | None = None
 
     @property
     def predictor(self) -> Predictor:
@@ -118,6 +119,7 @@ def write_adapter(run: TrainedRun, untrained: UntrainedAdapter) -> None:
         verdict=verdict.sentence if verdict else None,
         notes=verdict.notes if verdict else (),
         parameters=(run.parameters.trainable, run.parameters.total),
+        refitted=None if run.refitted is None else run.refitted.told,
     )
     write_text(folder / "README.md", model_card(predictor.spec, run.config, figures, known))
 
@@ -154,7 +156,7 @@ def _metrics(run: TrainedRun) -> dict[str, Any]:
             "trainable_parameters": run.parameters.trainable,
             "total_parameters": run.parameters.total,
             "best_epoch": next((record.epoch for record in run.history if record.best), None),
-            "refitted": run.refitted,
+            "refitted": run.refitted is not None,
             "notices": run.notices,
         },
     }

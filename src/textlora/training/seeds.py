@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -16,10 +17,12 @@ from textlora.metrics.comparison import Truth, nearest_baseline
 from textlora.recipes import load_recipe
 from textlora.report.comparisons import Repetition, Repetitions, Rival, repetitions, rival_of
 from textlora.run import RunFolder, SeedsFolder, write_json
+from textlora.training.all_rows import all_rows
 from textlora.training.building import named_parts, tokenize_parts
+from textlora.training.class_names import taught
 from textlora.training.diagnosis import second_try_of
 from textlora.training.job import train
-from textlora.training.settling import settle
+from textlora.training.settling import may_refit, settle
 from textlora.training.verdict import judged_part, metric_of, resampling, train_rivals
 
 
@@ -140,9 +143,17 @@ def _best_baseline(
 ) -> Rival:
     """Train the baselines, and return the one to beat."""
     predictor = Predictor.load(run.path)
+    parts = replace(parts, train=taught(parts.train, parts.labels.names, config))
     sequences = tokenize_parts(parts, predictor, train_windows=config.data.train_windows)
     rivals = train_rivals(
-        predictor, parts, sequences, config=config, states=states, console=console
+        predictor,
+        parts,
+        sequences,
+        config=config,
+        states=states,
+        console=console,
+        # A seed that kept its start was not; the baselines then have a few rows more than it.
+        all_rows=all_rows(config, predictor, parts) if may_refit(config, parts) else None,
     )
     assert parts.validation is not None  # noqa: S101 - there is no training without
     judged, how = judged_part(parts), resampling(config.evaluation)

@@ -76,7 +76,19 @@ def settle(config: RunConfig, parts: Parts, console: Console) -> Settled:
     settled = with_automatic(config, facts, names_help=help_)
     if settled.training.class_names:
         reasons.append(f"names of the classes are {parts.labels.num_labels} further texts")
+    if may_refit(settled, parts):
+        reasons.append("in the end once more on all rows, those of validation among them")
     return Settled(settled, states, (*_told(settled, facts), *reasons))
+
+
+def may_refit(config: SettledConfig, parts: Parts) -> bool:
+    """Return whether there may be a last training, on the validation rows as well.
+
+    Not if they are what the classifier is judged by. Nor if they were named: who keeps them apart
+    wants them apart; nor if so many rows were asked for and no more.
+    """
+    own = parts.validation_split_off and parts.test is not None
+    return config.training.refit and own and config.data.subset is None
 
 
 def _told(config: SettledConfig, facts: TableFacts) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from textlora.baselines.frozen import FrozenEncoder
 from textlora.baselines.logistic import regression_layer
+from textlora.baselines.protocol import LabelledTexts
 from textlora.config import SettledConfig
 from textlora.data.labels import Targets
 from textlora.data.loading import Part, Parts
@@ -59,7 +60,7 @@ def start_at_regression(
     sequences: Mapping[str, TokenizedTexts],
     states: FrozenStates,
     metric: Metric,
-) -> None:
+) -> FrozenEncoder:
     """Make the head, one linear layer on the mean state, the logistic regression of the baseline.
 
     Args:
@@ -68,15 +69,22 @@ def start_at_regression(
         sequences: token ids, by part.
         states: the frozen encoder.
         metric: by which the penalty is chosen.
+
+    Returns:
+        The regression.
     """
     rows = labelled_texts(replace(parts, test=None), sequences)
-    frozen = FrozenEncoder(states, parts.labels.num_labels, metric)
-    frozen.fit(rows["train"], rows["validation"])
-    train = rows["train"]
-    head = predictor.spec.head
-    layer = units_of(*frozen.linear_layer(), head)
-    set_head(predictor.model, *flattened(*layer, states(train.sequences), train.targets, head))
+    regression = FrozenEncoder(states, parts.labels.num_labels, metric)
+    regression.fit(rows["train"], rows["validation"])
+    start_at_layer(predictor, regression, rows["train"])
     states.release()
+    return regression
+
+
+def start_at_layer(predictor: Predictor, regression: FrozenEncoder, rows: LabelledTexts) -> None:
+    """Make the head a regression that was fitted on these rows."""
+    states = regression.states(rows.sequences)
+    _start_at(predictor, regression.linear_layer(), states, rows.targets)
 
 
 def start_at_states(predictor: Predictor, states: FloatArray, part: Part) -> None:
@@ -87,12 +95,19 @@ def start_at_states(predictor: Predictor, states: FloatArray, part: Part) -> Non
         states: of the frozen encoder, `[n, hidden]`.
         part: the rows that they are of.
     """
+    classes = predictor.spec.head.num_labels
+    layer = regression_layer(states, part.targets, classes=classes, weights=part.relative_weights)
+    _start_at(predictor, layer, states, part.targets)
+
+
+def _start_at(
+    predictor: Predictor,
+    layer: tuple[FloatArray, FloatArray],
+    states: FloatArray,
+    targets: Targets,
+) -> None:
     head = predictor.spec.head
-    regression = regression_layer(
-        states, part.targets, classes=head.num_labels, weights=part.relative_weights
-    )
-    layer = units_of(*regression, head)
-    set_head(predictor.model, *flattened(*layer, states, part.targets, head))
+    set_head(predictor.model, *flattened(*units_of(*layer, head), states, targets, head))
 
 
 @torch.no_grad()
@@ -158,12 +173,12 @@ def units_of(
 
 def trained_head(model: nn.Module) -> nn.Linear:
     """Return the linear layer that is the head of a `PooledClassifier` with an adapter."""
-    # PEFT keeps the fresh head beside the copy that it trains.
+    # PEFT keeps the fresh head beside the copy that it trains; an adapter on the head is none.
     found = [
         module
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear)
-        and "classifier" in name.split(".")
+        and name.endswith("classifier.modules_to_save.default")
         and module.weight.requires_grad
     ]
     (layer,) = found

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from textlora.model.forward import TokenSequences
 
@@ -35,10 +36,6 @@ class DroppedTokens:
     seed: int
     epoch: int = 0
 
-    def set_epoch(self, epoch: int) -> None:
-        """Say which epoch comes next."""
-        self.epoch = epoch
-
     def __len__(self) -> int:
         return len(self.sequences)
 
@@ -49,3 +46,25 @@ class DroppedTokens:
         draw = np.random.default_rng([self.seed, self.epoch, index]).random(len(sequence))
         draw[[0, -1]] = 1
         return sequence[np.flatnonzero(draw >= self.share)]
+
+
+class OthersEveryEpoch(TrainerCallback):
+    """Says which epoch it is: a resumed one may begin in its middle, where datasets are not told.
+
+    Args:
+        sequences: what loses tokens.
+    """
+
+    def __init__(self, sequences: DroppedTokens) -> None:
+        self.sequences = sequences
+
+    def on_epoch_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Count."""
+        # Epochs are sums of steps' shares, a little less than what they stand for.
+        self.sequences.epoch = int((state.epoch or 0) + 1e-6)

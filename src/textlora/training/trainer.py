@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import HeadSpec, classification_loss
 from textlora.training.checkpoints import seal
 from textlora.training.contrastive import ClassGroups, HeadInput, contrastive_loss
-from textlora.training.token_dropout import DroppedTokens
 
 # Fewer validation rows than these tell checkpoints apart by chance.
 ENOUGH_TO_CHOOSE = 200
@@ -63,11 +62,6 @@ class LabelledSequences(Dataset[dict[str, Any]]):
         text = np.searchsorted(self.text_offsets, row, side="right") - 1
         found = {"input_ids": self.sequences[row], "labels": self.targets[text]}
         return found if self.weights is None else {**found, "weights": self.weights[text]}
-
-    def set_epoch(self, epoch: int) -> None:
-        """Say which epoch comes next; called by the Trainer."""
-        if isinstance(self.sequences, DroppedTokens):
-            self.sequences.set_epoch(epoch)
 
 
 class ClassifierTrainer(Trainer):
@@ -207,9 +201,10 @@ class ClassifierTrainer(Trainer):
         name = str(self.args.metric_for_best_model)
         if not self.prefer_later or not self.args.greater_is_better:
             return bool(super()._determine_best_metric(metrics=metrics, trial=trial))
-        known = [entry[name] for entry in self.state.log_history if name in entry]
-        best = max(known)
-        if metrics[name] < best - _noise(best, len(self.eval_dataset.targets)):
+        known = [
+            (entry[name], entry["eval_loss"]) for entry in self.state.log_history if name in entry
+        ]
+        if not is_kept(known, len(self.eval_dataset.targets)):
             return False
         self.state.best_metric = metrics[name]
         self.state.best_global_step = self.state.global_step
@@ -255,11 +250,20 @@ class ClassifierTrainer(Trainer):
         )
 
 
-def _noise(share: float, rows: int) -> float:
-    """Return by how much a later checkpoint may be worse and is still kept.
+def is_kept(evaluations: Sequence[tuple[float, float]], rows: int) -> bool:
+    """Return whether the last checkpoint is kept: unless it is worse than the best, beyond chance.
 
-    One standard error of the share that is right; half of it with enough validation rows.
+    One standard error of the share that is right passes for chance. Half of it does where there are
+    rows enough to choose by and the loss, which tells more from as many rows, is not lower either.
+
+    Args:
+        evaluations: metric, a share, and loss of each so far, the last one's last.
+        rows: of validation.
     """
-    usual = min(max(share, 0.5), 0.99)
+    value, loss = evaluations[-1]
+    best, loss_of_best = max(evaluations, key=lambda each: each[0])
+    usual = min(max(best, 0.5), 0.99)
     error = math.sqrt(usual * (1 - usual) / rows)
-    return error if rows < ENOUGH_TO_CHOOSE else error / 2
+    if rows >= ENOUGH_TO_CHOOSE and loss >= loss_of_best:
+        error /= 2
+    return bool(value >= best - error)

@@ -38,8 +38,8 @@ from textlora.training.full_fine_tuning import FullFineTuning, parameter_bytes
 
 TUNED = "LoRA"
 REFITTED = (
-    "Once everything was chosen, LoRA and the baselines were trained once more with the validation "
-    "rows among their training rows; figures on validation are from before that."
+    "LoRA and what it is compared with were trained once more in the end, with the validation rows "
+    "among their training rows."
 )
 
 
