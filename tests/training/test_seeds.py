@@ -121,3 +121,20 @@ def test_what_is_refused(make_config: Callable[..., Any], tmp_path: Path) -> Non
     assert (tmp_path / "notes.txt").is_file()
     with pytest.raises(RunError, match="a file"):
         train_seeds(config, SeedsFolder(tmp_path / "notes.txt"), 2)
+
+
+def test_the_baselines_have_the_rows_of_the_runs(
+    make_config: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = []
+    train_rivals = module.train_rivals
+
+    def spy(*args: Any, **options: Any) -> Any:
+        rows.append(len(options["all_rows"].targets))
+        return train_rivals(*args, **options)
+
+    monkeypatch.setattr(module, "train_rivals", spy)
+    changes = {"training.refit": True, "data.validation": None, "data.validation_size": 0.25}
+    config = make_config({**QUICK, **changes, "evaluation.baselines": True})
+    train_seeds(config, SeedsFolder(tmp_path / "seeds"), 2)
+    assert rows == [48]
