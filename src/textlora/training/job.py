@@ -93,16 +93,22 @@ def train(
         started = time.perf_counter()
         fresh = trained_weights(classifier.predictor.model)
         # What is told of the data is told of the table; all that learns, learns from this.
-        lesson = replace(parts, train=taught(parts.train, parts.labels.names, config))
-        tokens = tokenize_parts(
-            lesson, classifier.predictor, train_windows=config.data.train_windows
+        taught_parts = replace(parts, train=taught(parts.train, parts.labels.names, config))
+        taught_tokens = tokenize_parts(
+            taught_parts, classifier.predictor, train_windows=config.data.train_windows
         )
         regression = None
         if starts_at_regression(config):
             regression = start_at_regression(
-                classifier.predictor, lesson, tokens, settled.states, metric_of(config, parts)
+                classifier.predictor,
+                taught_parts,
+                taught_tokens,
+                settled.states,
+                metric_of(config, parts),
             )
-        config, history = fit_twice_if_need_be(config, classifier, lesson, tokens, folder, console)
+        config, history = fit_twice_if_need_be(
+            config, classifier, taught_parts, taught_tokens, folder, console
+        )
         # With what was before a resumption.
         seconds = max(time.perf_counter() - started, history[-1].seconds)
         refitted = None
@@ -115,8 +121,8 @@ def train(
         conclusion = conclude(
             config,
             classifier.predictor,
-            lesson,
-            tokens,
+            taught_parts,
+            taught_tokens,
             seconds,
             settled.states,
             console,

@@ -70,10 +70,9 @@ def settle(config: RunConfig, parts: Parts, console: Console) -> Settled:
     cut = Truncation(max_length, side, config.data.head_share)
     tokens = tokenize(texts, tokenizer, cut=cut, cache_dir=cache_dir() / "tokens")
     facts = TableFacts.of(targets, parts.labels.num_labels, tokens.lengths)
-    help_ = config.training.class_names is None and names_help(
-        parts.train, parts.labels.names, states, cut
-    )
-    settled = with_automatic(config, facts, names_help=help_)
+    asked = config.training.class_names is None
+    helpful = asked and names_help(parts.train, parts.labels.names, states, cut)
+    settled = with_automatic(config, facts, names_help=helpful)
     if settled.training.class_names:
         reasons.append(f"names of the classes are {parts.labels.num_labels} further texts")
     if may_refit(settled, parts):
