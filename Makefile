@@ -23,15 +23,16 @@ export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test fuzz check clean
+.PHONY: help venv demo test fuzz check docs clean
 
 help:
 	@echo "make demo    train on the bundled reviews, offline, and show what was learnt"
 	@echo "make test    run the quick tests      (more options: make test ARGS='-x -k data')"
 	@echo "make fuzz    search for examples that break a property: other ones every time, ten times as many"
 	@echo "make check   lint, format, types, the direction of imports"
+	@echo "make docs    build the pages of docs/ into site/; a broken link is an error"
 	@echo "make venv    make $(VENV) with every extra, for development"
-	@echo "make clean   remove $(VENV), demo-run and the caches; your runs/ stay"
+	@echo "make clean   remove $(VENV), demo-run, site and the caches; your runs/ stay"
 
 venv: $(VENV)/.installed-dev
 
@@ -53,8 +54,12 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# (The variable keeps an announcement about another program off the screen.)
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) demo-run build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo-run site build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp a set of extras. dev holds test, and test holds what the demo needs: the

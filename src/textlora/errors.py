@@ -58,7 +58,7 @@ class MissingExtraError(TextloraError):
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(
             f"{feature} needs packages that are not installed.",
-            f"Install them with: pip install 'textlora[{extra}]'",
+            f"Install them in textlora's clone: pip install '.[{extra}]'",
         )
         self.extra = extra
 

@@ -104,5 +104,5 @@ def test_the_file_holds_whole_texts(tmp_path: Path) -> None:
 
 def test_without_cleanlab_the_install_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'textlora\[audit\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install '\.\[audit\]'"):
         require_cleanlab()

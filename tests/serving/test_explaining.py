@@ -49,7 +49,7 @@ def test_what_cannot_be_explained_is_refused(serve: Serve, monkeypatch: pytest.M
     monkeypatch.setattr(explaining, "require_captum", missing)
     refused = client.post("/explain", json={"inputs": TEXT})
     assert refused.status_code == 501
-    assert "textlora[explain]" in refused.json()["error"]
+    assert "pip install '.[explain]'" in refused.json()["error"]
     assert client.get("/info").json()["explains"] is False
 
 

@@ -107,7 +107,7 @@ function why({ text, adapter, explains, answer, classes, explanation, signal, fa
   }
   const button = make("button", { type: "button", id: "explain", className: "plain", textContent: "Mark the words", disabled: !explains });
   const said = make("span", { className: "quiet", id: "explain-said", role: "status" });
-  if (!explains) said.textContent = "Not on this server: it needs captum (pip install 'textlora[explain]').";
+  if (!explains) said.textContent = "Not on this server: it needs captum (pip install captum).";
   button.setAttribute("aria-describedby", said.id);
   button.addEventListener("click", async () => {
     button.disabled = true;
