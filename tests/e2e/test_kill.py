@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from textlora.run import RunFolder
 
 # Forks of one process that has imported everything: a start costs milliseconds, not seconds.
@@ -54,6 +56,7 @@ print(json.dumps({"killed": killed, "resumed": resumed}))
 """
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(make_config: Callable[..., Any], tmp_path: Path) -> None:
     config = make_config(
         {

@@ -46,6 +46,7 @@ def long_reviews(path: Path, count: int) -> Path:
     return write_table(path, texts, [row % 2 for row in range(count)])
 
 
+@pytest.mark.slow  # it goes by the clock
 @pytest.mark.parametrize("path", ["fast", "plain"])
 def test_within_a_factor_of_two(
     make_config: Callable[..., Any], wider: Path, tmp_path: Path, path: str
