@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Callable
 
@@ -205,3 +206,17 @@ def test_a_bar_is_for_a_terminal(terminal: bool, words: str) -> None:
 def test_silence_without_a_console() -> None:
     with progress_bar(None, "counting", 3) as progress:
         progress(3)
+
+
+def test_of_many_epochs_some_are_shown_and_the_kept_one_is() -> None:
+    history = [
+        EpochRecord(float(epoch), epoch, 0.5, 0.5, 0.8, 0.8, 0.6, 1e-4, 1.0, best=epoch == 38)
+        for epoch in range(1, 55)
+    ]
+    shown = printed(epochs_table(history))
+    epochs = [int(number) for number in re.findall(r"^│ (\d+)", shown, re.MULTILINE)]
+    assert 10 < len(epochs) <= 18
+    assert {1, 38, 54} <= set(epochs)
+    assert "history.jsonl" in shown
+    few = printed(epochs_table(history[:8]))
+    assert len(re.findall(r"^│ (\d+)", few, re.MULTILINE)) == 8

@@ -39,6 +39,7 @@ from textlora.report.wording import (
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
+MOST_EPOCHS = 16  # rows of the table of epochs, or one or two more
 SECONDS_BETWEEN_LINES = 30.0
 
 Advance = Callable[[int], None]
@@ -213,9 +214,12 @@ def metrics_table(
 
 
 def epochs_table(history: Sequence[EpochRecord]) -> Table:
-    """Return the evaluations during training; the kept checkpoint is bold."""
+    """Return the evaluations during training, some of many; the kept checkpoint is bold."""
     table = _table("Epoch", "Training loss", "Validation loss", "Accuracy", "F1")
-    for record in history:
+    every = -(-len(history) // MOST_EPOCHS)
+    for number, record in enumerate(history):
+        if number % every and not record.best and record is not history[-1]:
+            continue
         table.add_row(
             epoch_number(record.epoch) + (" *" if record.best else ""),
             decimal(record.training_loss, 4),
@@ -225,7 +229,7 @@ def epochs_table(history: Sequence[EpochRecord]) -> Table:
             style="bold" if record.best else None,
         )
     if any(record.best for record in history):
-        table.caption = "* kept"
+        table.caption = "* kept" if every == 1 else "* kept; all are in history.jsonl"
         table.caption_justify = "left"
     return table
 
