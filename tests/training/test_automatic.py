@@ -169,3 +169,28 @@ def test_facts_are_counted_on_the_rows() -> None:
 def test_settings_with_gaps_are_not_settled() -> None:
     with pytest.raises(ValueError, match="num_train_epochs"):
         SettledConfig.of(RunConfig())
+
+
+@pytest.mark.parametrize(
+    ("facts", "refit"),
+    [
+        (facts_of([9] * 77, length=16), True),
+        (facts_of([500, 500], length=20), True),
+        (facts_of([50, 50], length=270), False),  # long texts cost more than they gain
+        (facts_of([6_000, 6_000], length=10), False),
+        (facts_of([4_500, 4_500], length=60), False),  # too many tokens in all epochs
+        (facts_of([50, 50], multi_label=True), False),
+    ],
+)
+def test_a_last_training_is_for_what_is_cheap(facts: TableFacts, refit: bool) -> None:
+    assert with_automatic(config_of({}), facts).training.refit == refit
+
+
+def test_token_dropout_is_for_many_classes_and_names_for_where_they_help() -> None:
+    many, two = facts_of([9] * 77), facts_of([50, 50])
+    assert with_automatic(config_of({}), many).training.token_dropout > 0
+    assert with_automatic(config_of({}), two).training.token_dropout == 0
+    assert not with_automatic(config_of({}), many).training.class_names
+    assert with_automatic(config_of({}), many, names_help=True).training.class_names
+    given = config_of({"training.class_names": False})
+    assert not with_automatic(given, many, names_help=True).training.class_names

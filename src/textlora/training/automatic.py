@@ -25,7 +25,8 @@ CONTRASTIVE_ROWS = 20_000  # up to here rows are drawn to those of their class, 
 CONTRASTIVE_WEIGHT = 0.5
 LEARNING_RATE, HIGH_LEARNING_RATE = 5e-4, 1e-3
 TOKEN_DROPOUT = 0.1
-REFIT_ROWS, REFIT_TOKENS = 10_000, 1_000_000  # tokens of all epochs together: a few minutes
+# Rows, tokens of a row on average, and tokens of all epochs: seconds or a few minutes.
+REFIT_ROWS, REFIT_LENGTH, REFIT_TOKENS = 10_000, 100, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,8 @@ def with_automatic(
         chosen["class_names"] = names_help
     if training.refit is None:
         # Thresholds of labels belong to the classifier that they were chosen for.
-        cheap = facts.rows <= REFIT_ROWS and epochs * facts.tokens <= REFIT_TOKENS
+        short = facts.tokens <= REFIT_LENGTH * facts.rows and facts.rows <= REFIT_ROWS
+        cheap = short and epochs * facts.tokens <= REFIT_TOKENS
         chosen["refit"] = linear and cheap and not facts.multi_label
     if training.learning_rate is None:
         few = facts.classes <= FEW_CLASSES and not facts.multi_label
