@@ -157,6 +157,6 @@ def test_user_mistakes(
     assert "merged, onnx, onnx-int8" in unknown.err
     assert cli("export", tmp_path, "--to", "merged").code == 2
     monkeypatch.setattr(onnx_graph, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"textlora\[export\]"):
+    with pytest.raises(MissingExtraError, match=r"\.\[export\]"):
         export_run(run, "onnx")
     assert not (run / "exports").exists()
