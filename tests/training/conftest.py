@@ -44,3 +44,39 @@ def adapter_bytes(run: Any) -> bytes:
     """The weights that the run saved."""
     content: bytes = (run.folder.adapter / "adapter_model.safetensors").read_bytes()
     return content
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+    """Break off in the middle of writing the nth checkpoint."""
+    from textlora.training import trainer
+
+    seal, count = trainer.seal, 0
+
+    def kill(folder: Path) -> None:
+        nonlocal count
+        count += 1
+        if count == nth:
+            raise KeyboardInterrupt
+        seal(folder)
+
+    monkeypatch.setattr(trainer, "seal", kill)
+
+
+def cut_and_resumed(
+    run: Callable[..., Any],
+    changes: dict[str, Any],
+    nth: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> TrainedRun:
+    """Return a run that was broken off at its nth checkpoint and went on by its own settings."""
+    from textlora.recipes import load_recipe
+    from textlora.run import RunFolder
+    from textlora.training import job
+
+    interrupt(monkeypatch, nth)
+    with pytest.raises(KeyboardInterrupt):
+        run(changes, "cut")
+    monkeypatch.undo()
+    folder = RunFolder(tmp_path / "cut")
+    return job.train(load_recipe(str(folder.config)).config(), folder, resume=True)

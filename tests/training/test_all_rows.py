@@ -18,8 +18,8 @@ from textlora.training import job
 from textlora.training.fitting import fit_to_the_end
 from textlora.training.verdict import REFITTED
 
-from .conftest import adapter_bytes
-from .test_start import FROM_REGRESSION, WRECKED, interrupt
+from .conftest import adapter_bytes, cut_and_resumed
+from .test_start import FROM_REGRESSION, WRECKED
 
 Run = Callable[..., Any]
 # 48 rows, of which some are split off to validate; the test rows are a file of their own.
@@ -137,12 +137,7 @@ def test_a_resumed_run_ends_in_the_same_bytes(
     changes = {**SPLIT_OFF, **FROM_REGRESSION, "training.token_dropout": 0.4, **way}
     whole = run(changes, "whole")
     assert whole.refitted
-    interrupt(monkeypatch, nth)
-    with pytest.raises(KeyboardInterrupt):
-        run(changes, "cut")
-    monkeypatch.undo()
-    folder = RunFolder(tmp_path / "cut")
-    done = job.train(load_recipe(str(folder.config)).config(), folder, resume=True)
+    done = cut_and_resumed(run, changes, nth, tmp_path, monkeypatch)
     assert adapter_bytes(done) == adapter_bytes(whole)
 
 

@@ -20,13 +20,13 @@ from textlora.inference.predictor import Predictor
 from textlora.model.heads import HeadSpec, classification_loss
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
-from textlora.training import job, trainer
+from textlora.training import job
 from textlora.training.building import build_classifier, tokenize_parts
 from textlora.training.settling import settle
 from textlora.training.start import SHARE_LEFT, flattened, start_at_regression
 from textlora.training.verdict import labelled_texts
 
-from .conftest import adapter_bytes
+from .conftest import adapter_bytes, cut_and_resumed, interrupt
 
 Run = Callable[..., Any]
 Array = np.ndarray[Any, Any]
@@ -195,20 +195,6 @@ def test_the_second_try_has_a_lower_rate_and_there_is_no_third(run: Run) -> None
     assert [record.epoch for record in done.history] == [0, 1, 2, 3]
 
 
-def interrupt(monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
-    """Break off in the middle of writing the nth checkpoint."""
-    seal, count = trainer.seal, 0
-
-    def kill(folder: Path) -> None:
-        nonlocal count
-        count += 1
-        if count == nth:
-            raise KeyboardInterrupt
-        seal(folder)
-
-    monkeypatch.setattr(trainer, "seal", kill)
-
-
 @pytest.mark.parametrize(
     ("changes", "nth"),
     [
@@ -226,12 +212,7 @@ def test_a_resumed_run_ends_in_the_same_bytes(
     changes: dict[str, Any], nth: int, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(changes, "whole")
-    interrupt(monkeypatch, nth)
-    with pytest.raises(KeyboardInterrupt):
-        run(changes, "cut")
-    monkeypatch.undo()
-    folder = RunFolder(tmp_path / "cut")
-    done = job.train(load_recipe(str(folder.config)).config(), folder, resume=True)
+    done = cut_and_resumed(run, changes, nth, tmp_path, monkeypatch)
     assert adapter_bytes(done) == adapter_bytes(whole)
     assert done.config == whole.config
     told = [(record.step, record.accuracy, record.best) for record in whole.history]

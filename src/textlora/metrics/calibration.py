@@ -11,8 +11,6 @@ one number, fitted on the validation part; no answer changes by it, only how sur
 Source: C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, On calibration of modern neural networks,
 ICML 2017.
 
-In every function `targets` are class numbers, int `[n]`, or for multi-label 0 and 1, int
-`[n, k]`. Each label of each text then counts as a choice of its own between "no" and "yes".
 A head with one output unit is a choice between two classes, too.
 """
 

@@ -15,21 +15,21 @@ from torch import Tensor
 from textlora.baselines.frozen import FrozenEncoder
 from textlora.baselines.protocol import LabelledTexts
 from textlora.config import SettledConfig
-from textlora.data.loading import Part, Parts
-from textlora.data.tokenizing import TokenizedTexts, tokenize
+from textlora.data.loading import Parts
+from textlora.data.tokenizing import TokenizedTexts
 from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import Logits
 from textlora.metrics.history import EpochRecord
-from textlora.paths import cache_dir
 from textlora.report.terminal import labelled
 from textlora.training.arguments import shortened
-from textlora.training.building import Classifier
+from textlora.training.building import Classifier, tokenize_part
 from textlora.training.class_names import taught
 from textlora.training.diagnosis import kept_its_start
-from textlora.training.fitting import fit_to_the_end, labelled_rows, training_inputs
+from textlora.training.fitting import fit_to_the_end, training_inputs
 from textlora.training.progress import ProgressCallback
 from textlora.training.settling import may_refit
 from textlora.training.start import put_weights, start_at_layer
+from textlora.training.trainer import LabelledSequences
 from textlora.training.verdict import metric_of
 
 
@@ -102,7 +102,9 @@ def refit(
             config.model_copy(update={"training": shortened(config.training, epochs)}),
             predictor,
             forward,
-            labelled_rows(of_part["train"], rows.sequences.text_offsets, rows),
+            LabelledSequences(
+                of_part["train"], rows.targets, rows.sequences.text_offsets, rows.weights
+            ),
             callbacks=[progress],
         )
     return Refit(rows, epochs, validation)
@@ -112,13 +114,5 @@ def all_rows(config: SettledConfig, predictor: Predictor, parts: Parts) -> Label
     """Return the rows of train and validation together, as they are trained on."""
     assert parts.validation is not None  # noqa: S101 - there is no training without
     part = taught(parts.train.joined(parts.validation), parts.labels.names, config)
-    return LabelledTexts(
-        part.table.texts, _tokens(part, predictor, config), part.targets, part.relative_weights
-    )
-
-
-def _tokens(part: Part, predictor: Predictor, config: SettledConfig) -> TokenizedTexts:
-    spec = predictor.spec
-    cut = spec.cut if config.data.train_windows else spec.truncation
-    cache = cache_dir() / "tokens"
-    return tokenize(part.table.texts, predictor.tokenizer, cut=cut, cache_dir=cache)
+    tokens = tokenize_part(part, predictor, whole=config.data.train_windows)
+    return LabelledTexts(part.table.texts, tokens, part.targets, part.relative_weights)

@@ -90,18 +90,23 @@ def tokenize_parts(
         predictor: prepares the texts to be answered; its spec says how.
         train_windows: whether the rows to train on are cut as these are; else they are truncated.
     """
-    tokenizer: PreTrainedTokenizerBase = predictor.tokenizer
-    spec = predictor.spec
-    cuts = {"train": spec.cut if train_windows else spec.truncation}
     return {
-        name: tokenize(
-            part.table.texts,
-            tokenizer,
-            cut=cuts.get(name, spec.cut),
-            cache_dir=cache_dir() / "tokens",
-        )
+        name: tokenize_part(part, predictor, whole=name != "train" or train_windows)
         for name, part in named_parts(parts).items()
     }
+
+
+def tokenize_part(part: Part, predictor: Predictor, *, whole: bool) -> TokenizedTexts:
+    """Return the token sequences of one part.
+
+    Args:
+        part: the texts.
+        predictor: prepares the texts to be answered; its spec says how.
+        whole: whether texts are cut as those to be answered are; else they are truncated.
+    """
+    tokenizer: PreTrainedTokenizerBase = predictor.tokenizer
+    cut = predictor.spec.cut if whole else predictor.spec.truncation
+    return tokenize(part.table.texts, tokenizer, cut=cut, cache_dir=cache_dir() / "tokens")
 
 
 def named_parts(parts: Parts) -> dict[str, Part]:

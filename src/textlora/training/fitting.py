@@ -14,7 +14,6 @@ from torch import nn
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
-from textlora.baselines.protocol import LabelledTexts
 from textlora.config import RunConfig, SettledConfig, SettledTraining
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
@@ -56,7 +55,7 @@ def contrastive_part(
 
 
 def labelled_rows(
-    sequences: TokenSequences, text_offsets: Offsets, part: Part | LabelledTexts
+    sequences: TokenSequences, text_offsets: Offsets, part: Part
 ) -> LabelledSequences:
     """Return the sequences of a part's texts with its targets and its rows' weights.
 
@@ -65,8 +64,7 @@ def labelled_rows(
         text_offsets: the first sequence of each text, and the end, `[texts + 1]`.
         part: the same texts.
     """
-    weights = part.relative_weights if isinstance(part, Part) else part.weights
-    return LabelledSequences(sequences, part.targets, text_offsets, weights)
+    return LabelledSequences(sequences, part.targets, text_offsets, part.relative_weights)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from textlora.training.building import (
     Classifier,
     build_classifier,
     named_parts,
+    tokenize_part,
     tokenize_parts,
 )
 from textlora.training.class_names import taught
@@ -93,10 +94,12 @@ def train(
         started = time.perf_counter()
         fresh = trained_weights(classifier.predictor.model)
         # What is told of the data is told of the table; all that learns, learns from this.
-        taught_parts = replace(parts, train=taught(parts.train, parts.labels.names, config))
-        taught_tokens = tokenize_parts(
-            taught_parts, classifier.predictor, train_windows=config.data.train_windows
-        )
+        train_part = taught(parts.train, parts.labels.names, config)
+        taught_parts, taught_tokens = replace(parts, train=train_part), sequences
+        if train_part is not parts.train:
+            whole = config.data.train_windows
+            tokens = tokenize_part(train_part, classifier.predictor, whole=whole)
+            taught_tokens = {**sequences, "train": tokens}
         regression = None
         if starts_at_regression(config):
             regression = start_at_regression(
