@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from textlora.fast.attention import Attention, BatchedProducts, ScaledDotProduct
-from textlora.fast.dropout import Masks
+from textlora.fast.elementwise import Masks
 from textlora.fast.native.attention import NativeAttention
 from textlora.fast.native.build import NoKernelsError
-from textlora.paths import cache_dir
+from textlora.files import cache_dir
 
 HEADS, SEQUENCES, DROPOUT = 12, 4, 0.1
 SIZES, LENGTHS = (32, 64), (32, 64, 128, 256, 512)

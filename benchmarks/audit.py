@@ -23,9 +23,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from textlora.auditing.audit import adapter_answers, judge, rows_to_audit, word_count_answers
-from textlora.auditing.cross_fit import Probabilities, make_folds
-from textlora.auditing.settings import quick_recipe
+from textlora.auditing.audit import (
+    Probabilities,
+    adapter_answers,
+    judge,
+    make_folds,
+    quick_recipe,
+    rows_to_audit,
+    word_count_answers,
+)
 from textlora.config import BUNDLED_MODEL
 from textlora.data.loading import Parts
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from textlora.inspection.near import ALIKE, group_alike, similarity
-from textlora.inspection.texts import words_of
+from textlora.inspection.copies import ALIKE, group_alike, similarity
+from textlora.inspection.facts import words_of
 
 FILES = ("imdb_train_1000", "imdb_validation_1000", "imdb_test_4000")
 PERMUTATIONS, BANDS = 128, 32

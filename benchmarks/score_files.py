@@ -19,8 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from textlora.scoring.job import score_file
-from textlora.scoring.request import Request
+from textlora.scoring.job import Request, score_file
 from textlora.scoring.scorer import Answers, Progress, Scorer, load_scorer
 
 WORDS = [
@@ -59,7 +58,7 @@ def write_rows(path: Path, rows: int, words: int) -> None:
 
 def constant_scorer() -> Scorer:
     """Return a scorer that gives one answer to every text."""
-    from textlora.inference.answers import Prediction
+    from textlora.inference.predictor import Prediction
 
     answer = Prediction("positive", 0.75, {"negative": 0.25, "positive": 0.75})
 

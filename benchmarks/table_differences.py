@@ -26,8 +26,8 @@ from textlora.metrics.statistics import (
 )
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
-from textlora.training.all_rows import all_rows
 from textlora.training.building import tokenize_parts
+from textlora.training.concluding import all_rows
 from textlora.training.settling import settle
 from textlora.training.verdict import train_rivals
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from textlora.errors import RunError
-from textlora.folders import check_free, is_free, whole_folder
+from textlora.files import check_free, is_free, whole_folder
 
 
 def test_the_name_is_taken_at_the_end(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         sample_weight: Any = None,
     ) -> float:
         """Return the accuracy; for multi-label the share of texts with all labels right."""
-        from textlora.data.indicators import truth_of
+        from textlora.data.python import truth_of
 
         if not self._fitted().spec.head.multi_label:
             return float(super().score(X, y, sample_weight))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from textlora.errors import RunError, storage_errors
-from textlora.folders import whole_folder
+from textlora.files import whole_folder
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from rich.console import Console
 
 from support.tiny import write_table
 from textlora.auditing import audit as job
-from textlora.auditing.audit import adapter_answers, audit, rows_to_audit
-from textlora.auditing.cross_fit import make_folds
+from textlora.auditing.audit import adapter_answers, audit, make_folds, rows_to_audit
 from textlora.errors import RunError, StorageError
 
 from .conftest import ROWS, Labelled

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textlora.auditing.cross_fit import Folds, cross_fit, make_folds
-from textlora.auditing.word_counts import word_count_probabilities
+from textlora.auditing.audit import Folds, cross_fit, make_folds
+from textlora.auditing.suspects import word_count_probabilities
 from textlora.errors import ConfigError, DataError
 
 NAMES = ("a", "b", "c")

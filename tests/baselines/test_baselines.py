@@ -15,18 +15,21 @@ from sklearn.preprocessing import StandardScaler
 from support.examples import examples
 from support.frozen import frozen_states
 from support.tiny import Reviews
-from textlora.baselines.frozen import FrozenEncoder
+from textlora.baselines.classifiers import (
+    FrozenEncoder,
+    LabelledTexts,
+    MajorityClass,
+    TfidfLogisticRegression,
+    measure,
+)
 from textlora.baselines.logistic import (
     USUAL_STRENGTH,
     cross_validated_log_loss,
     fit_logistic,
     regression_layer,
 )
-from textlora.baselines.majority import MajorityClass
-from textlora.baselines.protocol import LabelledTexts, measure
-from textlora.baselines.tfidf import TfidfLogisticRegression
-from textlora.data.cutting import Truncation
 from textlora.data.tokenizing import tokenize
+from textlora.data.truncation import Truncation
 from textlora.metrics.comparison import Answers
 from textlora.model.backbones import Backbone
 

@@ -62,8 +62,7 @@ def test_another_confidence_is_another_scoring(
     finished: Any, rows: Path, cli: Callable[..., Any], tmp_path: Path
 ) -> None:
     from textlora.errors import RunError
-    from textlora.scoring.job import score_file
-    from textlora.scoring.request import Request
+    from textlora.scoring.job import Request, score_file
     from textlora.scoring.scorer import load_scorer
     from textlora.scoring.shards import WorkFolder
 

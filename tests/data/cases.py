@@ -137,8 +137,8 @@ def _no_space_for_tokens(folder: Path) -> object:
 def _no_space_for_the_prefix(folder: Path) -> None:
     from rich.console import Console
 
-    from textlora.model.prefix_forward import PrefixForward
-    from textlora.training.prefix import prefix_cache
+    from textlora.model.frozen_layers import PrefixForward
+    from textlora.training.fitting import prefix_cache
 
     refusal = OSError(28, "No space left on device")
     forward = mock.Mock(spec=PrefixForward, first_layer=4, **{"run_frozen.side_effect": refusal})

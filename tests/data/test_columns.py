@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from textlora.data.columns import Columns, find_columns
-from textlora.data.tables import ReadOptions
+from textlora.data.tables import Columns, ReadOptions, find_columns
 from textlora.errors import DataError
 
 

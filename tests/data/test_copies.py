@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textlora.data.copies import copied_in, plain_form, text_groups
+from textlora.data.splitting import copied_in, plain_form, text_groups
 
 TEXTS = st.lists(st.sampled_from(["a", "b", " a", "a\n", "a b", "a  b", ""]), max_size=12)
 

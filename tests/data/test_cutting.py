@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from textlora.data.cutting import SpecialTokens, TokenIds, Truncation, Windows
+from textlora.data.truncation import SpecialTokens, TokenIds, Truncation, Windows
 from textlora.errors import ConfigError
 
 SPECIAL = st.builds(SpecialTokens, st.integers(0, 2), st.integers(0, 2))

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import coo_matrix, csr_array
 
-from textlora.data.indicators import indicators_of, truth_of
+from textlora.data.python import indicators_of, truth_of
 from textlora.errors import DataError
 
 MATRIX = np.array([[1, 0, 0], [0, 1, 1], [0, 0, 0], [1, 1, 1]])

@@ -8,9 +8,8 @@ from itertools import combinations
 import pytest
 
 from textlora.config import DataConfig
+from textlora.data.classes import likely_separator, rules_for_rare
 from textlora.data.labels import LabelSet
-from textlora.data.rare_classes import rules_for_rare
-from textlora.data.separators import likely_separator
 from textlora.data.tables import Label, TextTable
 from textlora.errors import DataError
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from support.examples import examples
 from textlora.data import tokenizing
-from textlora.data.cutting import Cut, Side, Truncation, Windows
 from textlora.data.tokenizing import TokenizedTexts, tokenize
+from textlora.data.truncation import Cut, Side, Truncation, Windows
 from textlora.errors import ConfigError, ModelError, StorageError
 
 from .conftest import WORDS

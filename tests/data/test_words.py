@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from support.examples import examples
 from support.tiny import BERT_SPECIALS, build_tokenizer
-from textlora.data.words import token_places, unseen_places, word_places
+from textlora.data.tokenizing import token_places, unseen_places, word_places
 
 WORDPIECE = build_tokenizer(BERT_SPECIALS)
 

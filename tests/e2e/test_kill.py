@@ -16,7 +16,7 @@ from textlora.run import RunFolder
 # Forks of one process that has imported everything: a start costs milliseconds, not seconds.
 KILLER = """
 import json, os, random, signal, sys, time
-import textlora.training.job, textlora.training.screen, textlora.cli
+import textlora.training.job, textlora.training.reporting, textlora.cli
 from pathlib import Path
 from textlora.run import RunFolder
 

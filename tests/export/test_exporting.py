@@ -17,9 +17,8 @@ from support.adapters import Recipe
 from support.tiny import ARCHITECTURES
 from textlora.errors import MissingExtraError, ModelError, RunError
 from textlora.export import exporting, onnx_graph
-from textlora.export.exporting import export_run
+from textlora.export.exporting import drop_in_words, export_run, notes
 from textlora.export.onnx_graph import GRAPH_FILE, OnnxRunner
-from textlora.export.showing import drop_in_words, notes
 from textlora.metrics.decisions import Decision
 from textlora.model.spec import ClassifierSpec
 

@@ -12,7 +12,7 @@ from export.conftest import MakeRun
 from support.adapters import Recipe
 from support.tiny import ARCHITECTURES
 from textlora.config import ComputeConfig
-from textlora.export.merged import HEAD_FILE, MergedRunner, write_merged
+from textlora.export.exporting import HEAD_FILE, MergedRunner, write_merged
 from textlora.export.portable import portable
 from textlora.inference.predictor import Predictor
 from textlora.model.forward import PlainForward

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from textlora.fast.attention import Attention, BatchedProducts, ScaledDotProduct
-from textlora.fast.dropout import Masks
+from textlora.fast.elementwise import Masks
 
 HEADS, SIZE = 3, 8
 LENGTHS = [5, 1, 12]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from textlora.fast.dropout import Masks, drop
+from textlora.fast.elementwise import Masks, drop
 
 CPU = torch.device("cpu")
 

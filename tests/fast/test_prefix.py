@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from support.examples import examples
-from textlora.fast import prefix
+from textlora.fast import frozen_layers as prefix
+from textlora.fast.frozen_layers import PrefixStates, prefix_states
 from textlora.fast.packing import Packed
-from textlora.fast.prefix import PrefixStates, prefix_states
 
 LAYERS = 3
 HIDDEN = 3

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from textlora.fast.products import Product
+from textlora.fast.weights import Product
 
 TOLERANCES = {torch.float32: (1e-5, 1e-4), torch.bfloat16: (2e-2, 3e-2)}
 

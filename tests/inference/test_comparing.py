@@ -17,7 +17,7 @@ import pytest
 from support.tiny import Reviews, write_table
 from textlora.errors import ConfigError, DataError, RunError
 from textlora.inference.comparing import compare_on, compare_runs
-from textlora.inference.finished import AnsweredTexts, FinishedRun
+from textlora.inference.evaluating import AnsweredTexts, FinishedRun
 from textlora.metrics.comparison import Answers
 from textlora.model.spec import ClassifierSpec
 from textlora.run import RunFolder

@@ -83,7 +83,7 @@ def test_scores_add_up_to_what_the_words_make(
     make: Callable[..., Predictor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("textlora.inference.gradients._SMALL_DELTA", 0.0)
+    monkeypatch.setattr("textlora.inference.explaining._SMALL_DELTA", 0.0)
     predictor = make(architecture, head)
     target = predictor.spec.label_names[-1]
     explanation = explain(predictor, TEXT, target, tolerance=0.02, most_steps=2560)
@@ -267,7 +267,7 @@ def test_odd_texts(text: str, predictor: Predictor) -> None:
 def test_steps_are_doubled_up_to_the_limit(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("textlora.inference.gradients._SMALL_DELTA", -1.0)
+    monkeypatch.setattr("textlora.inference.explaining._SMALL_DELTA", -1.0)
     for tolerance, most, steps in ((9.0, 64, 20), (-1.0, 99, 80), (-1.0, 4, 4)):
         explanation = explain(predictor, "great", tolerance=tolerance, most_steps=most)
         assert (explanation.steps, explanation.converged) == (steps, tolerance > 0)
@@ -287,7 +287,7 @@ def test_what_bf16_rounds_is_in_the_delta_and_more_steps_are_exact(
     assert rounded == pytest.approx(scores, rel=0.1, abs=0.1)
     assert rough.baseline_probability == exact.baseline_probability
     assert rough.delta - exact.delta == pytest.approx(sum(rounded) - sum(scores), abs=1e-6)
-    monkeypatch.setattr("textlora.inference.gradients._SMALL_DELTA", -1.0)
+    monkeypatch.setattr("textlora.inference.explaining._SMALL_DELTA", -1.0)
     options = {"tolerance": -1.0, "most_steps": 40}
     assert explain(rounding, text, **options).words == explain(predictor, text, **options).words
 

@@ -14,8 +14,8 @@ import torch
 
 from support.frozen import frozen_states
 from support.tiny import Reviews
-from textlora.data.cutting import Truncation, Windows
 from textlora.data.tokenizing import TokenizedTexts, tokenize
+from textlora.data.truncation import Truncation, Windows
 
 Tiny = Callable[[str], Path]
 

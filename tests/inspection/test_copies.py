@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspection.support import sentences, table_of
-from textlora.data.copies import copied_in
+from textlora.data.splitting import copied_in
 from textlora.inspection.corpus import Corpus
 from textlora.inspection.facts import Facts, gather
 

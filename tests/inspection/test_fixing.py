@@ -16,8 +16,7 @@ from inspection.support import sentences
 from textlora.config import DataConfig
 from textlora.errors import RunError
 from textlora.inspection.files import FileInspection, Tokens, inspect_files
-from textlora.inspection.fixing import Fix, plan_fix
-from textlora.inspection.writing import relabelled, write_fix
+from textlora.inspection.fixing import Fix, plan_fix, relabelled, write_fix
 
 TEXTS = sentences(60)
 CLEAN = [(text, ("neg", "pos")[row % 2]) for row, text in enumerate(TEXTS)]
@@ -190,7 +189,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def broken(*_: object) -> str:
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr("textlora.inspection.writing._dropped_csv", broken)
+    monkeypatch.setattr("textlora.inspection.fixing._dropped_csv", broken)
     with pytest.raises(RuntimeError):
         fixed(DataConfig(train=str(train)), tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textlora.data.tokenizing import TokenizedTexts
-from textlora.inspection.lengths import measure_lengths
+from textlora.inspection.inspecting import measure_lengths
 
 
 def sequences(full: list[int], max_length: int) -> TokenizedTexts:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from inspection.support import VOCABULARY, sentences
 from support.examples import examples
-from textlora.inspection.near import ALIKE, group_alike, similarity
-from textlora.inspection.texts import words_of
+from textlora.inspection.copies import ALIKE, group_alike, similarity
+from textlora.inspection.facts import words_of
 
 
 def forms_of(texts: list[str]) -> list[str]:

@@ -9,8 +9,8 @@ import pytest
 from inspection.support import sentences
 from textlora.config import DataConfig
 from textlora.errors import DataError
+from textlora.inspection.corpus import Files, read_files
 from textlora.inspection.inspecting import describe, inspect_tables
-from textlora.inspection.reading import Files, read_files
 
 
 def read(path: Path, **data: object) -> Files:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textlora.inspection.spelling import corrections, find_spellings, spelling_form
+from textlora.inspection.facts import corrections, find_spellings, spelling_form
 
 
 def test_the_most_common_spelling_is_proposed() -> None:

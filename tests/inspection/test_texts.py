@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textlora.data.cleaning import has_html
-from textlora.data.copies import plain_form
-from textlora.inspection.texts import is_empty, words_of
+from textlora.data.splitting import plain_form
+from textlora.inspection.facts import is_empty, words_of
 
 
 @pytest.mark.parametrize(

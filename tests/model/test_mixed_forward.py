@@ -19,7 +19,7 @@ from textlora.model.backbones import Backbone, resize_embeddings
 from textlora.model.fast_forward import UnsupportedError, bind
 from textlora.model.forward import PlainForward
 from textlora.model.heads import BaseClassifier, HeadSpec, load_base_classifier
-from textlora.model.mixed_forward import BoundAdapter, SharedBase
+from textlora.model.multi_lora import BoundAdapter, SharedBase
 
 TOLERANCE = {"fp32": {"atol": 1e-5, "rtol": 1e-4}, "bf16": {"atol": 2e-2, "rtol": 3e-2}}
 VOCABULARY = 20

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from support.settled import settled_config
-from textlora.data.cutting import Truncation, Windows
+from textlora.data.truncation import Truncation, Windows
 from textlora.errors import TextloraError
 from textlora.metrics.decisions import Decision
 from textlora.model.backbones import Backbone

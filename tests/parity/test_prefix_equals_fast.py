@@ -13,10 +13,10 @@ from test_fast_equals_plain import CONFIGS, MAX_LENGTH, TARGETS, assert_same, bu
 from torch import nn
 
 from support.examples import examples
-from textlora.fast.prefix import PrefixStates
+from textlora.fast.frozen_layers import PrefixStates
 from textlora.inference.scoring import score
 from textlora.model.fast_forward import FastForward, bind
-from textlora.model.prefix_forward import PrefixForward
+from textlora.model.frozen_layers import PrefixForward
 
 LENGTHS = [1, 7, MAX_LENGTH, 23, 2]
 

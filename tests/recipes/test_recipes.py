@@ -29,7 +29,7 @@ def test_every_shipped_recipe_is_valid(name: str) -> None:
     ],
 )
 def test_parameters_are_the_published_ones(name: str, trainable: int, total: int | None) -> None:
-    from textlora.model.counting import count_config
+    from textlora.model.adapters import count_config
 
     count = count_config(load_recipe(name).config())
     assert count.trainable == trainable

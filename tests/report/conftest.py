@@ -20,9 +20,9 @@ from textlora.metrics.coverage import DecisionFigures
 from textlora.metrics.decisions import Decision
 from textlora.metrics.history import BeforeAfter, EpochRecord
 from textlora.metrics.mistakes import ErrorExample, find_mistakes
-from textlora.report.data import LengthLoss, PartSummary
 from textlora.report.html import ReportData
 from textlora.report.plots import save_plots
+from textlora.report.view import LengthLoss, PartSummary
 
 
 @pytest.fixture(scope="session")

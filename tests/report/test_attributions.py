@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.colours import blend, contrast
-from textlora.metrics.explanation import Explanation, Span, Word
+from textlora.metrics.mistakes import Explanation, Span, Word
 from textlora.report.attributions import (
     LEVELS,
     explanations_page,

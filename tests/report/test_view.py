@@ -14,7 +14,7 @@ from textlora.metrics.classification import (
 from textlora.metrics.coverage import coverage_curve
 from textlora.report import view
 from textlora.report import view as scales
-from textlora.report.data import PartSummary
+from textlora.report.view import PartSummary
 
 
 def test_confusions_are_sorted_and_shared() -> None:

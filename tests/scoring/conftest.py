@@ -13,9 +13,8 @@ import pytest
 
 from support.scorers import COUNTING
 from textlora.scoring.chunks import Limits
-from textlora.scoring.job import score_file
-from textlora.scoring.request import Request
-from textlora.scoring.summary import Summary
+from textlora.scoring.job import Request, score_file
+from textlora.scoring.shards import Summary
 
 ADDED = ["label", "probability_even", "probability_odd", "error"]
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.examples import examples
-from textlora.data.records import take_apart
+from textlora.data.delimited import take_apart
 from textlora.data.tables import ReadOptions
 from textlora.errors import DataError
 

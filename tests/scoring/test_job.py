@@ -13,8 +13,7 @@ import pytest
 from support.scorers import COUNTING
 from textlora.errors import ConfigError, DataError, RunError, StorageError
 from textlora.scoring.chunks import Limits
-from textlora.scoring.job import score_file
-from textlora.scoring.request import Request
+from textlora.scoring.job import Request, score_file
 from textlora.scoring.scorer import Answers, Scorer
 from textlora.scoring.shards import WorkFolder
 

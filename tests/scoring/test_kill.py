@@ -23,7 +23,7 @@ sys.path.insert(0, asked["tests"])
 from support.scorers import COUNTING
 from textlora.scoring.chunks import Limits
 from textlora.scoring.job import score_file
-from textlora.scoring.request import Request
+from textlora.scoring.job import Request
 from textlora.scoring.shards import WorkFolder
 import pyarrow.parquet
 

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from support.scorers import COUNTING
 from textlora.scoring.job import score_file
-from textlora.scoring.request import Request
+from textlora.scoring.job import Request
 summary = score_file(Request(sys.argv[1], Path(sys.argv[2])), COUNTING)
 status = Path("/proc/self/status").read_text()
 print(summary.rows, next(line.split()[1] for line in status.splitlines() if "VmHWM" in line))

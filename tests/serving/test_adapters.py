@@ -15,7 +15,7 @@ from serving.test_app import TEXT, TEXTS, by_label, expected
 from support.adapters import Recipe, save_served
 from textlora.errors import ConfigError
 from textlora.serving.adapters import Registry
-from textlora.serving.refusals import RefusedError
+from textlora.serving.schemas import RefusedError
 
 
 def test_adapters_unlike_each_other_answer_as_each_alone(serve: Serve, adapters: Path) -> None:
@@ -138,7 +138,7 @@ def test_what_cannot_share_a_base_has_a_model_of_its_own(
     assert "a model of its own" in alone.engine.description
     tokens = alone.sequences(TEXTS)
     logits = alone.engine.logits([(alone.weights, list(tokens))])[0]
-    from textlora.inference.answers import probabilities_of
+    from textlora.inference.predictor import probabilities_of
 
     np.testing.assert_allclose(
         probabilities_of(logits, alone.spec), expected(tmp_path, kind, TEXTS), atol=1e-5

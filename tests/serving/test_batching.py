@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from textlora.serving.batching import Batcher, BatchReport
-from textlora.serving.refusals import RefusedError
+from textlora.serving.schemas import RefusedError
 
 
 class Engine:

@@ -12,8 +12,7 @@ import pytest
 from serving.conftest import Serve
 from textlora.metrics.decisions import Decision
 from textlora.model.heads import HeadSpec
-from textlora.serving.ranking import ranked
-from textlora.serving.service import Scores
+from textlora.serving.service import Scores, ranked
 
 LOGITS = np.array([[2.0], [-1.0]], dtype=np.float32)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from serving.conftest import Serve
 from serving.test_app import TEXT
-from textlora.serving.roster import Roster
+from textlora.serving.service import Roster
 
 
 def test_changes_are_seen(tmp_path: Path) -> None:

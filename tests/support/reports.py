@@ -7,9 +7,9 @@ import re
 import numpy as np
 
 from textlora.metrics.comparison import CandidateResult, JudgedPart, Resampling, Truth
-from textlora.metrics.explanation import Explanation, Span, Word
-from textlora.report.data import DataFinding, FoundRow
+from textlora.metrics.mistakes import Explanation, Span, Word
 from textlora.report.verdict import Verdict, judge
+from textlora.report.view import DataFinding, FoundRow
 
 HOSTILE = "<script>alert('x')</script> \" & $a_{b}$ [bold]\x00\u202e"
 

@@ -29,7 +29,7 @@ SPLIT_OFF = {"data.validation": None, "data.validation_size": 0.25, "training.re
 
 def rows_trained_on(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that gets the number of rows of every last training."""
-    from textlora.training import all_rows
+    from textlora.training import concluding as all_rows
 
     rows: list[int] = []
 
@@ -98,9 +98,7 @@ def test_where_it_would_be_wrong_it_is_not(
 
 
 def test_baselines_are_trained_on_the_same_rows(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from textlora.baselines.frozen import FrozenEncoder
-    from textlora.baselines.majority import MajorityClass
-    from textlora.baselines.tfidf import TfidfLogisticRegression
+    from textlora.baselines.classifiers import FrozenEncoder, MajorityClass, TfidfLogisticRegression
 
     counts: dict[str, list[int]] = {}
     for kind in (MajorityClass, TfidfLogisticRegression, FrozenEncoder):
@@ -144,7 +142,7 @@ def test_a_resumed_run_ends_in_the_same_bytes(
 def test_a_kill_in_the_last_training_repeats_it(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from textlora.training import all_rows
+    from textlora.training import concluding as all_rows
 
     whole = run(SPLIT_OFF, "whole")
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from textlora.data.cutting import Truncation
 from textlora.data.loading import Part
 from textlora.data.python import parts_from_python
 from textlora.data.tables import TextTable
+from textlora.data.truncation import Truncation
 from textlora.errors import ConfigError
 from textlora.training import job
-from textlora.training.class_names import MOST_ROWS_A_CLASS, in_words, names_help, with_names
+from textlora.training.settling import MOST_ROWS_A_CLASS, in_words, names_help, with_names
 
 Make = Callable[..., Any]
 

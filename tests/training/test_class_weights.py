@@ -20,8 +20,7 @@ from support.tiny import Reviews
 from textlora.errors import ConfigError
 from textlora.inference.predictor import Predictor
 from textlora.model.heads import classification_loss
-from textlora.training.arguments import training_arguments
-from textlora.training.class_weights import class_weights
+from textlora.training.arguments import class_weights, training_arguments
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences
 
 FEW = examples(20)

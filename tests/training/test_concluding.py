@@ -18,7 +18,7 @@ from textlora.config import ComputeConfig
 from textlora.errors import ConfigError
 from textlora.inference.predictor import Predictor
 from textlora.report.wording import leakage_sentence
-from textlora.training.screen import print_run
+from textlora.training.reporting import print_run
 
 Run = Callable[..., Any]
 

@@ -286,7 +286,7 @@ def test_no_validation_rows_is_a_mistake_in_the_settings(run: Run, reviews: Revi
 def test_the_screen_shows_what_happened(run: Run) -> None:
     from rich.console import Console
 
-    from textlora.training.screen import print_run
+    from textlora.training.reporting import print_run
 
     console = Console(record=True, width=120, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
     print_run(run(console=console), console)

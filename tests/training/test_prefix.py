@@ -18,9 +18,9 @@ from torch import nn
 from support.tiny import Reviews
 from textlora.errors import ConfigError, StorageError
 from textlora.model.fast_forward import FastForward
-from textlora.model.prefix_forward import PrefixForward
+from textlora.model.frozen_layers import PrefixForward
 from textlora.training import trainer
-from textlora.training.prefix import _below
+from textlora.training.fitting import _below
 
 from .conftest import adapter_bytes
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from textlora.inference.answers import Prediction
-from textlora.training.samples import Sample, compare
+from textlora.inference.predictor import Prediction
+from textlora.training.job import Sample, compare
 
 
 def test_labels_before_training_are_kept_the_most_probable_first() -> None:

@@ -13,8 +13,7 @@ import torch
 from rich.console import Console
 
 from support.tiny import Reviews
-from textlora.baselines.frozen import FrozenEncoder
-from textlora.baselines.protocol import LabelledTexts
+from textlora.baselines.classifiers import FrozenEncoder, LabelledTexts
 from textlora.data.python import parts_from_python
 from textlora.inference.predictor import Predictor
 from textlora.model.heads import HeadSpec, classification_loss

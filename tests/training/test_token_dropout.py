@@ -11,8 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textlora.training.token_dropout import FEWEST_TOKENS, DroppedTokens
-from textlora.training.trainer import ClassifierTrainer
+from textlora.training.trainer import FEWEST_TOKENS, ClassifierTrainer, DroppedTokens
 
 from .conftest import adapter_bytes
 

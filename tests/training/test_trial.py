@@ -6,8 +6,7 @@ import pytest
 
 from textlora.config import RunConfig, SettledConfig
 from textlora.training.automatic import TableFacts, with_automatic
-from textlora.training.trial import StepCost
-from textlora.training.trial_regressions import RegressionCost
+from textlora.training.trials import RegressionCost, StepCost
 
 
 def test_short_texts_cost_their_step_more_than_their_tokens() -> None:

@@ -13,10 +13,9 @@ from rich.console import Console
 
 from support.frozen import frozen_states
 from support.tiny import NEGATIVE, OTHER, POSITIVE
-from textlora.data.cutting import Truncation
 from textlora.data.python import parts_from_python
-from textlora.training.settling import settle
-from textlora.training.truncating import side_losses
+from textlora.data.truncation import Truncation
+from textlora.training.settling import settle, side_losses
 
 LIMIT = 16
 ROWS = 120

@@ -15,7 +15,7 @@ from support.settled import settled_evaluation
 from support.tiny import Reviews
 from textlora.data.loading import load_parts
 from textlora.data.python import parts_from_python
-from textlora.paths import cache_dir
+from textlora.files import cache_dir
 from textlora.report.verdict import OPTIMISTIC, Verdict
 from textlora.run import RunFolder
 from textlora.training.building import tokenize_parts

@@ -1,4 +1,7 @@
-"""Which labels are likely to be wrong, by cleanlab's confident learning.
+"""Which labels are likely to be wrong, by cleanlab's confident learning and a second opinion.
+
+The second opinion, a logistic regression on TF-IDF, errs on other rows than a language model does:
+the mean of both is a better judge of a label than either (docs/audit.md has the figures).
 
 Source: C. G. Northcutt, L. Jiang, I. L. Chuang, Confident Learning: Estimating Uncertainty in
 Dataset Labels, JAIR 70 (2021).
@@ -17,11 +20,41 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from textlora.data.labels import LabelSet
+from textlora.baselines.classifiers import fit_words
+from textlora.baselines.logistic import fit_logistic
+from textlora.data.labels import LabelSet, Targets
 from textlora.data.loading import Part
+from textlora.data.splitting import Indices
 from textlora.errors import MissingExtraError
 from textlora.metrics.decisions import predicted_labels
+from textlora.metrics.scores import FloatArray
 from textlora.run import write_text
+
+STRENGTH = 10.0
+"""Inverse of the penalty; fixed, because a choice by held-out labels would let these in."""
+
+
+def word_count_probabilities(
+    texts: Sequence[str], targets: Targets, train: Indices, held_out: Indices, classes: int
+) -> FloatArray:
+    """Train on some rows and answer others.
+
+    Args:
+        texts: one a row.
+        targets: class ids `[rows]`, or multi-label indicators `[rows, classes]`.
+        train: rows to train on.
+        held_out: rows to answer.
+        classes: the number of classes.
+
+    Returns:
+        `[held_out, classes]`; 0 for a class without a row to train on.
+    """
+    vectorizer, features = fit_words([texts[row] for row in train])
+    known = targets[train]
+    # With one strength there is nothing to choose, so the rows to choose by do not matter.
+    model = fit_logistic(features, known, features, known, classes=classes, strengths=(STRENGTH,))
+    return model.predict_proba(vectorizer.transform([texts[row] for row in held_out]))
+
 
 EXTRA = "audit"
 LABEL_JOINER = "|"

@@ -12,19 +12,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from textlora.cli import (
-    audit,
-    compare,
-    data,
-    explain,
-    export,
-    inference,
-    recipes,
-    score,
-    serving,
-    training,
-)
-from textlora.cli.command import SettingsCommand
+from textlora.cli import audit, data, deploying, inference, training
+from textlora.cli.options import SettingsCommand
 from textlora.errors import TextloraError
 
 app = typer.Typer(
@@ -41,19 +30,19 @@ VERBS = (
     training.train,
     inference.evaluate,
     inference.predict,
-    score.score,
-    compare.compare,
-    explain.explain,
-    serving.serve,
-    export.export,
-    export.push,
+    deploying.score,
+    inference.compare,
+    inference.explain,
+    deploying.serve,
+    deploying.export,
+    deploying.push,
     audit.audit,
     audit.curve,
     training.demo,
 )
 for verb in VERBS:
     app.command(cls=SettingsCommand if "settings" in verb.__annotations__ else None)(verb)
-app.add_typer(recipes.app, name="recipes")
+app.add_typer(training.app, name="recipes")
 
 
 def _version(value: bool) -> None:

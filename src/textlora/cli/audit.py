@@ -145,7 +145,7 @@ def curve(
 def _config(
     recipe: str | None, model: str | None, settings: list[str] | None, **data: Any
 ) -> RunConfig:
-    from textlora.auditing.settings import quick_recipe
+    from textlora.auditing.audit import quick_recipe
     from textlora.recipes import load_recipe
 
     chosen = quick_recipe() if recipe is None else load_recipe(recipe)

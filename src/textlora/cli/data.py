@@ -115,12 +115,10 @@ def _inspect(
     estimate: bool,
     as_json: bool,
 ) -> None:
-    from textlora.folders import check_free
+    from textlora.files import cache_dir, check_free
     from textlora.inspection.files import inspect_files
-    from textlora.inspection.fixing import plan_fix
+    from textlora.inspection.fixing import plan_fix, write_fix
     from textlora.inspection.screen import print_fix, print_inspection
-    from textlora.inspection.writing import write_fix
-    from textlora.paths import cache_dir
 
     if folder is not None:
         check_free(folder)

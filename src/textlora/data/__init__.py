@@ -4,7 +4,6 @@ Nothing here imports a model, torch, or a heavy reader before it is needed.
 """
 
 from textlora.data.cleaning import strip_html
-from textlora.data.cutting import Truncation, Windows
 from textlora.data.labels import LabelSet, Targets
 from textlora.data.loading import (
     Part,
@@ -19,6 +18,7 @@ from textlora.data.rows import MAX_TEXT_BYTES
 from textlora.data.splitting import Split, random_subset, stratified_split
 from textlora.data.tables import Label, RejectedRow, TextTable, write_rejected
 from textlora.data.tokenizing import TokenizedTexts, tokenize
+from textlora.data.truncation import Truncation, Windows
 
 __all__ = [
     "MAX_TEXT_BYTES",

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from textlora.data.columns import find_columns
 from textlora.data.decoding import first_line, unreadable
 from textlora.data.rows import RawTable
-from textlora.data.tables import ReadOptions
+from textlora.data.tables import ReadOptions, find_columns
 from textlora.errors import DataError
 
 _UNLABELLED_CLASS = -1

@@ -1,19 +1,214 @@
-"""CSV and TSV: records, their physical lines, and what is wrong with them."""
+"""CSV and TSV: records, their physical lines, their header, and what is wrong with them."""
 
 from __future__ import annotations
 
+import csv
 import io
-from collections.abc import Iterator
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from textlora.data.columns import find_columns, listed
 from textlora.data.decoding import read_text
-from textlora.data.headers import column_names, missing_header
-from textlora.data.records import Record, row_problem, take_apart
 from textlora.data.rows import RawTable
-from textlora.data.tables import ReadOptions, RejectedRow, shown
+from textlora.data.tables import ReadOptions, RejectedRow, find_columns, listed, shown
 from textlora.errors import DataError
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of a delimited file.
+
+    Args:
+        line: the physical line on which it starts.
+        cells: its fields.
+        raw: the physical lines that it is made of, with their line breaks.
+        problem: why it cannot be taken apart; None if it can.
+    """
+
+    line: int
+    cells: list[str]
+    raw: str
+    problem: str | None = None
+
+
+def take_apart(
+    lines: Iterable[str], delimiter: str, longest: int = sys.maxsize
+) -> Iterator[Record]:
+    """Yield the records; after a bad one, start again on the line below its first.
+
+    A quote that is never closed would otherwise take the whole file with it. Blank lines are
+    passed over.
+
+    Args:
+        lines: the physical lines, with their line breaks.
+        delimiter: what stands between two fields.
+        longest: characters that a record may have. No more than these are held, so that a file of
+            any size goes through. A record with more is taken for one whose quote is not closed.
+    """
+    window = _Window(lines, longest)
+    line = 1
+    after_bad_quote = False
+    with _fields_of_any_size():
+        while True:
+            reader = csv.reader(window, delimiter=delimiter, strict=True)
+            try:
+                for cells in reader:
+                    taken = window.take()
+                    raw = "".join(taken)
+                    # The rest of a text with a bad quote can look like a row of its own.
+                    if after_bad_quote and raw.count('"') % 2:
+                        yield Record(line, cells, raw, "the quotes of this row do not match")
+                    elif cells:
+                        after_bad_quote = False
+                        yield Record(line, cells, raw)
+                    line += len(taken)
+                return
+            except (csv.Error, _TooLongError) as error:
+                after_bad_quote = True
+                raw = window.take_first()
+                yield Record(line, [raw.rstrip("\r\n")], raw, _explain(error))
+                line += 1
+
+
+def row_problem(cells: Sequence[str], width: int) -> str | None:
+    """Return why a record is no row of a table with so many columns; None if it is one."""
+    if len(cells) != width:
+        found = "1 field" if len(cells) == 1 else f"{len(cells)} fields"
+        return (
+            f"the row has {found} and the header has {width} "
+            "(a text with the delimiter in it needs quotes around it)"
+        )
+    if any("\0" in cell for cell in cells):
+        return "the row has a NUL byte in it"
+    return None
+
+
+class _TooLongError(Exception):
+    """A record is longer than any may be."""
+
+
+class _Window:
+    """Lines of which those since the last `take` can be had again."""
+
+    def __init__(self, lines: Iterable[str], longest: int) -> None:
+        self._lines = iter(lines)
+        self._again: deque[str] = deque()
+        self._held: list[str] = []
+        self._size = 0
+        self._longest = longest
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        self._held.append(line)
+        self._size += len(line)
+        if self._size > self._longest:
+            raise _TooLongError
+        return line
+
+    def take(self) -> list[str]:
+        """Return the lines since the last time; they will not come again."""
+        taken, self._held, self._size = self._held, [], 0
+        return taken
+
+    def take_first(self) -> str:
+        """Return the first line since the last time; those below it will come again."""
+        first, *rest = self.take()
+        self._again.extendleft(reversed(rest))
+        return first
+
+
+def _explain(error: csv.Error | _TooLongError) -> str:
+    message = str(error)
+    if isinstance(error, _TooLongError) or "unexpected end" in message:
+        return "a quote opens in this row and is never closed"
+    if "expected after" in message:
+        return 'the quotes of this row do not match (a quote inside quotes is written "")'
+    if "new-line" in message:
+        return "a stray carriage return is in this row"
+    return message
+
+
+@contextmanager
+def _fields_of_any_size() -> Iterator[None]:
+    # The limit is the csv module's own global; too long texts are found by their bytes.
+    before = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+_ROWS_LOOKED_AT = 1_000
+
+
+@dataclass(frozen=True)
+class GuessedColumns:
+    """What the columns of a table without a header seem to hold, by their places from 0."""
+
+    text: int
+    label: int | None
+
+
+def column_names(count: int) -> list[str]:
+    """Return what the columns of a table without a header are called."""
+    return [f"column_{place}" for place in range(1, count + 1)]
+
+
+def missing_header(
+    first: Record,
+    rows: Sequence[Record],
+    delimiter: str,
+    options: ReadOptions,
+    source: str,
+) -> DataError | None:
+    """Return the error that names a missing header; None where line 1 can be one.
+
+    Line 1 is data where one of its cells, such as a label, comes again further down its column.
+
+    Args:
+        first: what stands in the place of the header.
+        rows: the records below it.
+        delimiter: what stands between two fields.
+        options: whether labels are wanted.
+        source: the file's name, for messages.
+    """
+    rows = [row for row in rows[:_ROWS_LOOKED_AT] if len(row.cells) == len(first.cells)]
+    columns = list(zip(first.cells, *(row.cells for row in rows), strict=True))
+    if not any(column[0].strip() and column[0] in column[1:] for column in columns):
+        return None
+    guess = _guess(columns, labelled=options.labelled)
+    header = column_names(len(columns))
+    flags = f"--no-header --text-column {header[guess.text]}"
+    told = f"column {guess.text + 1} is the text"
+    header[guess.text] = "text"
+    if guess.label is not None:
+        flags += f" --label-column {header[guess.label]}"
+        told += f" and column {guess.label + 1} the label"
+        header[guess.label] = "label"
+    return DataError(
+        f"the line looks like data and not like names of columns ({listed(first.cells)}); by the "
+        f"lines below it, {told}.",
+        source=source,
+        line=first.line,
+        remedy=f"Add a line above it that names them: {delimiter.join(header)}; or read the file "
+        f"without: {flags}",
+    )
+
+
+def _guess(columns: Sequence[Sequence[str]], *, labelled: bool) -> GuessedColumns:
+    """Take the longest cells for texts, and of the rest those of the fewest kinds for labels."""
+    text = max(range(len(columns)), key=lambda place: sum(map(len, columns[place])))
+    others = [place for place in range(len(columns)) if place != text and any(columns[place])]
+    if not labelled or not others:
+        return GuessedColumns(text, None)
+    return GuessedColumns(text, min(others, key=lambda place: len(set(columns[place]))))
+
 
 _DELIMITERS = {"\t": "tab", ";": ";", "|": "|", ",": ","}
 _DELIMITER_NAMES = {"tab": "\t", "\\t": "\t"}

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from textlora.data.columns import find_columns
 from textlora.data.decoding import read_text
 from textlora.data.rows import RawTable
-from textlora.data.tables import ReadOptions, RejectedRow, shown
+from textlora.data.tables import ReadOptions, RejectedRow, find_columns, shown
 from textlora.errors import DataError
 
 

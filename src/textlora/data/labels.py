@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from textlora.data.class_checks import (
+from textlora.data.classes import (
     class_counts,
     first_line,
     members,

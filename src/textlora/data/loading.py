@@ -8,21 +8,26 @@ import numpy as np
 import numpy.typing as npt
 
 from textlora.config import DataConfig
-from textlora.data.class_checks import named
-from textlora.data.copies import copied_in, text_groups
-from textlora.data.hub import TEST_SPLITS, TRAIN_SPLITS, VALIDATION_SPLITS
-from textlora.data.labels import LabelSet, Targets
-from textlora.data.rare_classes import (
+from textlora.data.classes import (
     ClassRules,
+    named,
     reasons_in_words,
     rows_of,
     rules_for_rare,
     settle_part,
 )
-from textlora.data.reading import read_table
+from textlora.data.hub import TEST_SPLITS, TRAIN_SPLITS, VALIDATION_SPLITS
+from textlora.data.labels import LabelSet, Targets
+from textlora.data.reading import Place, is_named, options_of, place_of, plan_sources, read_table
 from textlora.data.rows import NoLabelsError
-from textlora.data.sources import Place, is_named, options_of, place_of, plan_sources
-from textlora.data.splitting import Indices, random_subset, rows_of_share, stratified_split
+from textlora.data.splitting import (
+    Indices,
+    copied_in,
+    random_subset,
+    rows_of_share,
+    stratified_split,
+    text_groups,
+)
 from textlora.data.tables import RejectedRow, TextTable
 from textlora.errors import DataError
 

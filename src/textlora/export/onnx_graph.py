@@ -17,9 +17,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from textlora.errors import MissingExtraError, ModelError
-from textlora.export.portable import Portable
+from textlora.export.portable import Portable, save_ready_tokenizer
 from textlora.export.proof import Ids, Outputs
-from textlora.export.tokenizer import save_ready_tokenizer
 from textlora.model.heads import probabilities
 from textlora.model.spec import ClassifierSpec
 

@@ -14,12 +14,10 @@ from tokenizers import Tokenizer
 
 from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.errors import ModelError
-from textlora.export.tokenizer import TOKENIZER_FILE, own_cut
-from textlora.inference.answers import Probabilities, probabilities_of
-from textlora.inference.finished import AnsweredTexts, FinishedRun
-from textlora.inference.predictor import Predictor, load_tokenizer
-from textlora.inference.scoring import Logits, length_batches, score
-from textlora.inference.windows import pool_logits
+from textlora.export.portable import TOKENIZER_FILE, own_cut
+from textlora.inference.evaluating import AnsweredTexts, FinishedRun
+from textlora.inference.predictor import Predictor, Probabilities, load_tokenizer, probabilities_of
+from textlora.inference.scoring import Logits, length_batches, pool_logits, score
 from textlora.metrics.classification import Interval
 from textlora.metrics.comparison import Answers, compare
 from textlora.model.forward import PlainForward, TokenIds

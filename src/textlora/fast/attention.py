@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from textlora.fast.dropout import Masks
+from textlora.fast.elementwise import Masks
 from textlora.fast.packing import clear_filler
 
 

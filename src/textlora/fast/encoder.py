@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from textlora.fast.dropout import Masks
+from textlora.fast.elementwise import Masks
 from textlora.fast.kernels import Kernels
-from textlora.fast.layer import LayerState, layer_backward, layer_forward
-from textlora.fast.linear import Gradients
+from textlora.fast.layer import Gradients, LayerState, layer_backward, layer_forward
 from textlora.fast.packing import Packed
 from textlora.fast.weights import Encoder
 

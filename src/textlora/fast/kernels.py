@@ -12,8 +12,7 @@ from textlora.fast.elementwise import Elementwise, TorchElementwise
 from textlora.fast.lora import TorchUpdates, Updates
 from textlora.fast.native.attention import NativeAttention
 from textlora.fast.native.build import NoKernelsError, fits
-from textlora.fast.native.elementwise import NativeElementwise
-from textlora.fast.native.lora import NativeUpdates
+from textlora.fast.native.elementwise import NativeElementwise, NativeUpdates
 
 
 @dataclass(frozen=True)

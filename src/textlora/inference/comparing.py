@@ -10,8 +10,7 @@ from rich.console import Console
 
 from textlora.config import ComputeConfig
 from textlora.errors import ConfigError, DataError, RunError
-from textlora.inference.evaluating import answer_file
-from textlora.inference.finished import AnsweredTexts, FinishedRun
+from textlora.inference.evaluating import AnsweredTexts, FinishedRun, answer_file
 from textlora.metrics.comparison import Answers
 from textlora.metrics.statistics import Metric
 from textlora.report.comparisons import Contender, SideBySide, side_by_side

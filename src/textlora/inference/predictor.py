@@ -1,10 +1,11 @@
-"""A tuned classifier ready to answer: text in, probabilities out."""
+"""A tuned classifier ready to answer: text to logits, temperature, rule, prediction."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,25 +16,87 @@ from textlora.config import ComputeConfig
 from textlora.data.rows import readable_texts
 from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.errors import ModelError, RunError
-from textlora.inference.answers import (
-    Prediction,
-    Probabilities,
-    answer,
-    probabilities_of,
-)
-from textlora.inference.scoring import Logits, Progress
-from textlora.inference.windows import score_texts
+from textlora.inference.scoring import Logits, Progress, score_texts
 from textlora.metrics.decisions import Decision
 from textlora.model.adapters import load_adapter
 from textlora.model.architectures import max_positions
 from textlora.model.backbones import resize_embeddings
 from textlora.model.choose import choose_forward
 from textlora.model.forward import Forward
-from textlora.model.heads import load_base_classifier
+from textlora.model.heads import load_base_classifier, probabilities
 from textlora.model.safety import check_adapter_folder, check_tokenizer
 from textlora.model.spec import FILE_NAME, ClassifierSpec
 from textlora.recipes import saved_config
 from textlora.run import RunFolder
+
+Probabilities = np.ndarray[Any, np.dtype[np.float32]]
+UNSURE = "unsure"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One answer.
+
+    Args:
+        label: the class, for multi-label data the classes, that the rule gives: without a rule
+            the most probable class, or every class with at least one half. None: unsure.
+        probability: how probable it is that this is right: the class's own; for multi-label data
+            that of the least sure class, given or not. If unsure, of the answer withheld.
+        probabilities: of every class, by name.
+        unsure: whether the answer is withheld, because it is less sure than it has to be.
+    """
+
+    label: str | list[str] | None
+    probability: float
+    probabilities: dict[str, float]
+    unsure: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The answer in words."""
+        if self.label is None:
+            return UNSURE
+        return self.label if isinstance(self.label, str) else ", ".join(self.label) or "(none)"
+
+
+def probabilities_of(logits: Logits, spec: ClassifierSpec) -> Probabilities:
+    """Turn raw logits [texts, units] into probabilities [texts, classes], by temperature."""
+    answers: Probabilities = probabilities(
+        torch.from_numpy(logits), spec.head, spec.temperature
+    ).numpy()
+    return answers
+
+
+def answers(rows: Probabilities, spec: ClassifierSpec) -> list[Prediction]:
+    """Turn the probabilities [texts, classes] into answers."""
+    if not len(rows):
+        return []
+    rule, multi_label = spec.decision, spec.head.multi_label
+    chosen = rule.labels(rows, multi_label)
+    confidences = rule.confidences(rows, multi_label)
+    return [
+        _answer(row, float(confidence), label, spec)
+        for row, confidence, label in zip(rows, confidences, chosen, strict=True)
+    ]
+
+
+def answer(row: Probabilities, spec: ClassifierSpec) -> Prediction:
+    """Turn the probabilities [classes] of one text into an answer."""
+    return answers(row[None], spec)[0]
+
+
+def _answer(
+    row: Probabilities, probability: float, chosen: Any, spec: ClassifierSpec
+) -> Prediction:
+    names, least = spec.label_names, spec.decision.min_confidence
+    by_name = {name: float(value) for name, value in zip(names, row, strict=True)}
+    if least is not None and probability < least:
+        return Prediction(None, probability, by_name, unsure=True)
+    if not spec.head.multi_label:
+        return Prediction(names[int(chosen)], probability, by_name)
+    given = [name for name, is_set in zip(names, chosen, strict=True) if is_set]
+    return Prediction(given, probability, by_name)
+
 
 __all__ = [
     "Prediction",

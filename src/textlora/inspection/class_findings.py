@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from textlora.data.class_checks import ROWS_FOR_SPLITS, is_wrong_column
-from textlora.data.separators import likely_separator
+from textlora.data.classes import ROWS_FOR_SPLITS, is_wrong_column, likely_separator
 from textlora.data.tables import Label
 from textlora.inspection.content_findings import EXAMPLES, rows_of
 from textlora.inspection.copies import respelled
 from textlora.inspection.corpus import TRAIN, Corpus
-from textlora.inspection.facts import Facts
+from textlora.inspection.facts import Facts, Spellings
 from textlora.inspection.records import Finding, Severity
-from textlora.inspection.spelling import Spellings
 from textlora.report.wording import count, percent
 
 _UNEVEN, _VERY_UNEVEN = 3, 10

@@ -1,14 +1,17 @@
-"""What inspection knows of every row, before it is put into words or mended."""
+"""What inspection knows of every row: words, HTML, spelling of labels, copies."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from textlora.data.cleaning import has_html
-from textlora.data.copies import plain_form
+from textlora.data.cleaning import decode_entities, has_html, without_tags
 from textlora.data.rows import NO_TEXT
+from textlora.data.splitting import plain_form
 from textlora.data.tables import Label, RejectedRow
 from textlora.inspection.copies import (
     Copies,
@@ -20,8 +23,89 @@ from textlora.inspection.copies import (
     repeats,
 )
 from textlora.inspection.corpus import Corpus
-from textlora.inspection.spelling import Spellings, corrections, find_spellings
-from textlora.inspection.texts import is_empty, words_of
+
+FEW_WORDS = 3
+"""Texts with fewer words are called very short."""
+
+_WORD = re.compile(r"\w+")
+# Chinese and Japanese put no spaces between words: there, a character counts as one.
+_WORD_OR_CHARACTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text, in lower case, without HTML and punctuation."""
+    text = decode_entities(without_tags(text))
+    if text.isascii():
+        return _WORD.findall(text.lower())
+    return _WORD_OR_CHARACTER.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def is_empty(text: str) -> bool:
+    """Say whether nothing is left without HTML, white space and invisible characters."""
+    rest = decode_entities(without_tags(text))
+    return all(unicodedata.category(character)[0] in "ZC" for character in rest)
+
+
+# Not "+", "-" or "#": "A+" and "A", "-1" and "1", "C#" and "C" are different labels.
+_EDGES = " \t.,;:!?\"'`´‘’“”«»()[]{}"
+_BETWEEN_WORDS = re.compile(r"(?<=\w)[\s_-]+(?=\w)")
+_WHOLE_NUMBER = re.compile(r"([+-]?\d+)\.0+")
+
+
+@dataclass(frozen=True)
+class Spellings:
+    """One label as it is written in the data.
+
+    Args:
+        usual: the spelling with the most rows.
+        rows: rows of each spelling, the usual one first.
+    """
+
+    usual: Label
+    rows: dict[Label, int]
+
+    @property
+    def unusual(self) -> dict[Label, int]:
+        """The other spellings and their rows."""
+        return {label: count for label, count in self.rows.items() if label != self.usual}
+
+
+def find_spellings(labels: Iterable[Label | None]) -> list[Spellings]:
+    """Find labels that differ in case, white space, punctuation or a trailing ".0" alone.
+
+    Args:
+        labels: the labels of all rows; of multi-label rows each member counts.
+
+    Returns:
+        The labels with more than one spelling, by name.
+    """
+    counts: Counter[Label] = Counter(
+        member
+        for label in labels
+        if label is not None
+        for member in (label if isinstance(label, tuple) else (label,))
+    )
+    forms: dict[str, list[Label]] = defaultdict(list)
+    for label in counts:
+        forms[spelling_form(str(label))].append(label)
+    found = []
+    for form in sorted(form for form, written in forms.items() if len(written) > 1):
+        ranked = sorted(forms[form], key=lambda label: (-counts[label], str(label)))
+        found.append(Spellings(ranked[0], {label: counts[label] for label in ranked}))
+    return found
+
+
+def corrections(spellings: Iterable[Spellings]) -> dict[Label, Label]:
+    """Return the usual spelling for every other one."""
+    return {label: one.usual for one in spellings for label in one.unusual}
+
+
+def spelling_form(label: str) -> str:
+    """Return what all spellings of a label have in common."""
+    plain = unicodedata.normalize("NFKC", label).casefold().strip()
+    form = _BETWEEN_WORDS.sub(" ", plain.strip(_EDGES))
+    number = _WHOLE_NUMBER.fullmatch(form)
+    return number[1] if number else form or plain
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,18 @@ from typing import Any
 from rich.console import Console
 
 from textlora.config import DataConfig
-from textlora.data.cutting import Truncation
 from textlora.data.loading import Parts, parts_from_tables
-from textlora.data.sources import options_of
+from textlora.data.reading import options_of
 from textlora.data.tables import Label, TextTable
 from textlora.data.tokenizing import tokenize
+from textlora.data.truncation import Truncation
 from textlora.errors import ModelError, TextloraError
 from textlora.inspection.copies import respelled
-from textlora.inspection.corpus import TEST, TRAIN, VALIDATION
+from textlora.inspection.corpus import TEST, TRAIN, VALIDATION, Files, read_files
 from textlora.inspection.facts import Facts
-from textlora.inspection.inspecting import describe, inspect_tables
-from textlora.inspection.lengths import measure_lengths
-from textlora.inspection.reading import Files, read_files
+from textlora.inspection.fixing import Target
+from textlora.inspection.inspecting import describe, inspect_tables, measure_lengths
 from textlora.inspection.records import Estimate, Inspection, Lengths
-from textlora.inspection.writing import Target
 from textlora.report.terminal import LongWork
 
 

@@ -1,11 +1,20 @@
-"""What `inspect --fix` drops and rewrites."""
+"""What `inspect --fix` drops and rewrites, and the cleaned copies of the files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from textlora.data.tables import Label, shown
+from textlora.data.decoding import read_text
+from textlora.data.delimited import read_records
+from textlora.data.reading import Place, open_dataset
+from textlora.data.tables import Label, ReadOptions, shown
+from textlora.files import whole_folder
 from textlora.inspection.copies import respelled
 from textlora.inspection.corpus import Corpus
 from textlora.inspection.facts import Facts
@@ -128,3 +137,173 @@ def _contradicting(facts: Facts, rows: list[int]) -> dict[int, int]:
         if others:
             found[row] = corpus.line_of(others[0])
     return found
+
+
+DROPPED_NAME = "dropped.csv"
+_DROPPED_HEADER = ("part", "file", "line", "reason", "text")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be written of one part.
+
+    Args:
+        place: the source and its split.
+        options: how it was read.
+        label_column: the column of the labels; None where there is none.
+    """
+
+    place: Place
+    options: ReadOptions
+    label_column: str | None
+
+
+def write_fix(fix: Fix, targets: Mapping[str, Target], out: Path) -> dict[str, Path]:
+    """Write the cleaned copies and the list of what was dropped; the originals stay as they are.
+
+    The folder is absent or complete.
+
+    Args:
+        fix: what goes and what is rewritten.
+        targets: what to write, by part.
+        out: the folder; it may exist if it is empty.
+
+    Returns:
+        The copy of each part.
+
+    Raises:
+        RunError: the folder has something in it.
+        StorageError: it cannot be written.
+    """
+    names = _file_names({name: target.place for name, target in targets.items()})
+    with whole_folder(out, "writing the cleaned copies to") as folder:
+        for part, target in targets.items():
+            _write_copy(target, fix.lines_of(part), fix.spelling, folder / names[part])
+        (folder / DROPPED_NAME).write_text(_dropped_csv(fix.dropped), encoding="utf-8", newline="")
+    return {part: out / name for part, name in names.items()}
+
+
+def _file_names(places: Mapping[str, Place]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for part, place in places.items():
+        path = Path(place.source).expanduser()
+        name = path.name if path.is_file() else f"{path.name}-{place.split or part}.parquet"
+        if name in (*names.values(), DROPPED_NAME):
+            name = f"{part}-{name}"
+        names[part] = name
+    return names
+
+
+def _write_copy(target: Target, gone: set[int], spelling: Mapping[Label, Label], to: Path) -> None:
+    path = Path(target.place.source).expanduser()
+    suffix = path.suffix.lower() if path.is_file() else ""
+    if suffix in (".csv", ".tsv"):
+        _write_delimited(path, target, gone, spelling, to)
+    elif suffix in (".jsonl", ".ndjson", ".json"):
+        _write_jsonlines(path, target, gone, spelling, to)
+    else:
+        _write_arrow(target, gone, spelling, to)
+
+
+def _write_delimited(
+    path: Path, target: Target, gone: set[int], spelling: Mapping[Label, Label], to: Path
+) -> None:
+    file = read_records(path, target.place.source, target.options)
+    column = None if target.label_column is None else file.names.index(target.label_column)
+    ends = [record.line - 1 for record in file.records[1:]] + [len(file.lines)]
+    kept = file.lines[: file.records[0].line - 1] if file.records else file.lines
+    for record, end in zip(file.records, ends, strict=True):
+        if record.line in gone:
+            continue
+        label = record.cells[column] if column is not None else ""
+        new = relabelled(label, spelling, target.options.label_separator)
+        if column is None or new == label:
+            kept += file.lines[record.line - 1 : end]
+        else:
+            cells = [*record.cells[:column], new, *record.cells[column + 1 :]]
+            kept.append(_delimited_line(cells, file.delimiter))
+    _write_lines(kept, target.options.encoding, to)
+
+
+def _delimited_line(cells: Sequence[str], delimiter: str) -> str:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, delimiter=delimiter, lineterminator="\n").writerow(cells)
+    return buffer.getvalue()
+
+
+def _write_jsonlines(
+    path: Path, target: Target, gone: set[int], spelling: Mapping[Label, Label], to: Path
+) -> None:
+    text = read_text(path, target.place.source, target.options.encoding, tolerant=True)
+    kept = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if number in gone or not line.strip():
+            continue
+        column = target.label_column
+        if spelling and column is not None:
+            row = json.loads(line)
+            new = relabelled(row.get(column), spelling, target.options.label_separator)
+            if new != row.get(column):
+                line = json.dumps({**row, column: new}, ensure_ascii="\\u" in line)
+        kept.append(line + "\n")
+    _write_lines(kept, target.options.encoding, to)
+
+
+def _write_lines(lines: list[str], encoding: str, to: Path) -> None:
+    # The last line of a file often has no line break: the next one must not grow onto it.
+    whole = [line if line.endswith(("\n", "\r")) else line + "\n" for line in lines]
+    # Bytes in other columns that do not decode go back as they came.
+    to.write_bytes("".join(whole).encode(encoding, "surrogateescape"))
+
+
+def _write_arrow(target: Target, gone: set[int], spelling: Mapping[Label, Label], to: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    table = _arrow_table(target)
+    table = table.take([row for row in range(table.num_rows) if row + 1 not in gone])
+    column = target.label_column
+    if spelling and column is not None:
+        position = table.schema.get_field_index(column)
+        separator = target.options.label_separator
+        labels = [relabelled(one, spelling, separator) for one in table.column(column).to_pylist()]
+        field = table.schema.field(position)
+        table = table.set_column(position, field, pyarrow.array(labels, field.type))
+    pyarrow.parquet.write_table(table, to)
+
+
+def _arrow_table(target: Target) -> Any:
+    import pyarrow.parquet
+
+    path = Path(target.place.source).expanduser()
+    if path.is_file():
+        with pyarrow.parquet.ParquetFile(path) as file:
+            return file.read()
+    dataset, _ = open_dataset(target.place.source, target.options)
+    return dataset.with_format("arrow")[:]
+
+
+def relabelled(cell: Any, spelling: Mapping[Label, Label], separator: str | None) -> Any:
+    """Return a label cell in the usual spelling; a cell that needs no change as it is.
+
+    Args:
+        cell: a string, a number, or a list of these, as the file has it.
+        spelling: the usual spelling for every other one.
+        separator: splits a string into several labels.
+    """
+    if isinstance(cell, list | tuple):
+        return [relabelled(one, spelling, None) for one in cell]
+    if not isinstance(cell, str):
+        return spelling.get(cell, spelling.get(str(cell), cell))
+    if separator is not None and separator in cell:
+        return separator.join(relabelled(one, spelling, None) for one in cell.split(separator))
+    new = spelling.get(cell, spelling.get(cell.strip()))
+    return cell if new is None else str(new)
+
+
+def _dropped_csv(rows: Sequence[Dropped]) -> str:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_DROPPED_HEADER)
+    writer.writerows((row.part, row.source, row.line, row.reason, row.text) for row in rows)
+    return buffer.getvalue()

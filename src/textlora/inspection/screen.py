@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from textlora.inspection.corpus import short_names
-from textlora.inspection.fixing import Fix
+from textlora.inspection.fixing import DROPPED_NAME, Fix
 from textlora.inspection.records import (
     Estimate,
     Example,
@@ -22,7 +22,6 @@ from textlora.inspection.records import (
     Lengths,
     PartSummary,
 )
-from textlora.inspection.writing import DROPPED_NAME
 from textlora.report.terminal import MARGIN, labelled
 from textlora.report.wording import count, duration, percent, size
 

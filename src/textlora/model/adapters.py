@@ -1,4 +1,4 @@
-"""LoRA adapters by PEFT: how they are added, written and loaded."""
+"""LoRA adapters by PEFT: how they are added, counted, written and loaded."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model, get_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from textlora.config import LoraSettings
+from textlora.config import LoraSettings, RunConfig
 from textlora.errors import ConfigError, ModelError
 from textlora.model.backbones import Backbone
-from textlora.model.heads import BaseClassifier
+from textlora.model.heads import BaseClassifier, build_base_classifier, resolve_head
 from textlora.model.rules import first_line
 from textlora.model.safety import check_adapter_folder
 from textlora.model.targets import (
@@ -288,3 +289,23 @@ def _checked_init(init: bool | str) -> bool | str:
                     "Use true, gaussian, pissa, pissa_niter_16, olora or orthogonal.",
                 )
     return init
+
+
+def count_config(config: RunConfig) -> ParameterCount:
+    """Build the real architecture without weights and count.
+
+    Args:
+        config: the settings; without class names two classes are assumed.
+
+    Raises:
+        ModelError: the encoder is neither well known nor local, and the Hub is out of reach.
+    """
+    names = config.data.label_names
+    multi_label = config.data.label_separator is not None
+    head = resolve_head(config.model, len(names) if names else 2, multi_label)
+    encoder = Backbone(config.model.name_or_path, config.model.revision).known_config()
+    with torch.device("meta"):
+        base = build_base_classifier(encoder, head)
+        # Initialisations that decompose the weights cannot run without them; the count is the same.
+        lora = config.lora.model_copy(update={"init_lora_weights": True})
+        return count_parameters(add_adapter(base, lora))

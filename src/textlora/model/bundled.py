@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textlora.errors import MissingExtraError, ModelError, storage_errors
-from textlora.paths import cache_dir
+from textlora.files import cache_dir
 
 if TYPE_CHECKING:
     from torch import Tensor

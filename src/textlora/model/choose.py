@@ -10,8 +10,8 @@ from textlora.config import ComputeConfig
 from textlora.errors import ConfigError
 from textlora.model.fast_forward import FastForward, UnsupportedError, bind
 from textlora.model.forward import Forward, PlainForward
+from textlora.model.frozen_layers import PrefixForward
 from textlora.model.heads import HeadSpec
-from textlora.model.prefix_forward import PrefixForward
 
 
 @dataclass(frozen=True)

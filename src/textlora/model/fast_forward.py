@@ -19,13 +19,11 @@ from torch import Tensor, nn
 from textlora.fast.encoder import Batch, encode
 from textlora.fast.kernels import Kernels, kernels_for
 from textlora.fast.packing import Packed, pack
-from textlora.fast.products import Product
-from textlora.fast.support import fast_type
-from textlora.fast.weights import Embeddings, Encoder, Layer, Linear, Lora, Norm
+from textlora.fast.weights import Embeddings, Encoder, Layer, Linear, Lora, Norm, Product, fast_type
+from textlora.files import cache_dir
 from textlora.model.architectures import architecture_of
 from textlora.model.forward import TokenIds
 from textlora.model.heads import HeadSpec, PooledClassifier
-from textlora.paths import cache_dir
 
 Precision = Literal["auto", "fp32", "bf16"]
 

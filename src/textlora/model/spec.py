@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from textlora.data.cutting import Cut, Side, Truncation, Windows
+from textlora.data.truncation import Cut, Side, Truncation, Windows
 from textlora.errors import ModelError
 from textlora.metrics.decisions import BY_PROBABILITY, Decision
 from textlora.model.backbones import Backbone

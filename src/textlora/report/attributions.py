@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from textlora.metrics.explanation import LEVELS, Explanation, Span, Word
+from textlora.metrics.mistakes import LEVELS, Explanation, Span, Word
 from textlora.report.theme import DARK_MEDIA, FONT_STACK, css_variables
 from textlora.report.view import printable
 from textlora.report.wording import percent

@@ -14,17 +14,22 @@ from textlora.metrics.classification import ClassificationMetrics, LengthBucket
 from textlora.metrics.comparison import Leakage
 from textlora.metrics.coverage import CoverageCurve, DecisionFigures
 from textlora.metrics.decisions import Decision
-from textlora.metrics.explanation import Explanation, Span, Word
 from textlora.metrics.history import BeforeAfter, EpochRecord
-from textlora.metrics.mistakes import ErrorExample
+from textlora.metrics.mistakes import ErrorExample, Explanation, Span, Word
 from textlora.metrics.statistics import Metric
 from textlora.report import view, wording
 from textlora.report.attributions import piece_html, quality_in_words, strongest_html, words_css
-from textlora.report.data import DataFinding, LengthLoss, PartSummary
 from textlora.report.plots import inline_svg, page_rules
 from textlora.report.theme import DARK_MEDIA, FONT_STACK, css_variables
 from textlora.report.verdict import Verdict
-from textlora.report.view import EXCERPT, WHOLE_TEXT_LIMIT, kept_answers
+from textlora.report.view import (
+    EXCERPT,
+    WHOLE_TEXT_LIMIT,
+    DataFinding,
+    LengthLoss,
+    PartSummary,
+    kept_answers,
+)
 from textlora.report.wording import count, decimal, epoch_number, percent
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from textlora.errors import DataError
 
 if TYPE_CHECKING:
-    from textlora.inference.answers import Prediction
+    from textlora.inference.predictor import Prediction
 
 # As in a run's predictions.csv.
 _DIGITS = 6

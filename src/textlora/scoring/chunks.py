@@ -1,15 +1,19 @@
-"""Chunks: the rows that are read, answered and written together."""
+"""Chunks: the rows that are read, answered and written together; values as text, text as bytes."""
 
 from __future__ import annotations
 
+import base64
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from textlora.data.rows import BadCellError, read_text_cell
 
 if TYPE_CHECKING:
-    from textlora.inference.answers import Prediction
+    from textlora.inference.predictor import Prediction
+
 
 Predictions = Sequence[tuple["Prediction | None", str | None]]
 """The answer and the error of every row of a chunk."""
@@ -137,3 +141,51 @@ def check(content: Content, without_html: bool) -> Checked:
         texts.append(str(cell))
         places.append(place)
     return Checked(texts, places, errors)
+
+
+LONGEST = 16_000_000
+"""Characters of the longest line or record: so many are held while a quote looks for its end."""
+
+
+def broken(raw: str, text_column: str, problem: str) -> Row:
+    """Return a row that cannot be taken apart: the whole of it stands in the text column."""
+    whole = raw.removesuffix("\n").removesuffix("\r")
+    return Row(raw, {text_column: whole}, None, problem)
+
+
+def to_bytes(text: str) -> bytes:
+    """Return a text as UTF-8; bytes that did not decode come out as they went in."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return "".join(map(_encodable, text)).encode("utf-8", "surrogateescape")
+
+
+def printable(text: str) -> str:
+    """Return a text that every format can hold: what is no character is written as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def jsonable(value: Any) -> Any:
+    """Return a value as JSON can hold it.
+
+    Dates and times are in ISO 8601, bytes in base64, what is no number is None.
+    """
+    if isinstance(value, dict):
+        return {str(key): jsonable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def _encodable(character: str) -> str:
+    # Escaped bytes are U+DC80 to U+DCFF; other halves of characters come from JSON's escapes.
+    if 0xD800 <= ord(character) < 0xDC80 or 0xDCFF < ord(character) <= 0xDFFF:
+        return f"\\u{ord(character):04x}"
+    return character

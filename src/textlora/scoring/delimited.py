@@ -10,16 +10,31 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from textlora.data.columns import find_columns
 from textlora.data.decoding import has_utf8_mark, stream_lines
-from textlora.data.delimited import delimiter_of, read_header
-from textlora.data.headers import column_names, missing_header
-from textlora.data.records import Record, row_problem, take_apart
-from textlora.data.tables import ReadOptions
+from textlora.data.delimited import (
+    Record,
+    column_names,
+    delimiter_of,
+    missing_header,
+    read_header,
+    row_problem,
+    take_apart,
+)
+from textlora.data.tables import ReadOptions, find_columns
 from textlora.errors import DataError
 from textlora.scoring.added import AddedColumns
-from textlora.scoring.chunks import Content, Limits, Predictions, Row, Rows, group
-from textlora.scoring.texts import LONGEST, broken, jsonable, to_bytes
+from textlora.scoring.chunks import (
+    LONGEST,
+    Content,
+    Limits,
+    Predictions,
+    Row,
+    Rows,
+    broken,
+    group,
+    jsonable,
+    to_bytes,
+)
 
 _MARK = b"\xef\xbb\xbf"
 

@@ -15,9 +15,8 @@ from textlora.errors import ConfigError, DataError
 from textlora.scoring.added import AddedColumns
 from textlora.scoring.chunks import Content, Limits, Predictions
 from textlora.scoring.delimited import DelimitedEncoder, DelimitedSource
-from textlora.scoring.json_types import survey_types
 from textlora.scoring.jsonlines import JsonLinesEncoder, JsonLinesSource
-from textlora.scoring.parquet import ParquetEncoder, ParquetSource
+from textlora.scoring.parquet import ParquetEncoder, ParquetSource, survey_types
 
 Kind = Literal["delimited", "jsonlines", "parquet"]
 

@@ -1,4 +1,4 @@
-"""Score a file: chunk after chunk becomes a shard, and the shards become the output."""
+"""Score a file: what is asked for, chunk after chunk to shards, shards to the output, a summary."""
 
 from __future__ import annotations
 
@@ -6,25 +6,180 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textlora.errors import DataError, storage_errors
+from rich.console import Console
+
+from textlora.data.tables import ReadOptions
+from textlora.errors import ConfigError, DataError, storage_errors
+from textlora.recipes import saved_config
+from textlora.run import RunFolder
 from textlora.scoring.added import AddedColumns
-from textlora.scoring.chunks import Content, check
-from textlora.scoring.formats import Output, Source, make_output, open_source
-from textlora.scoring.request import Request
+from textlora.scoring.chunks import Content, Limits, check
+from textlora.scoring.formats import (
+    Output,
+    Source,
+    check_output,
+    is_delimited,
+    make_output,
+    open_source,
+)
 from textlora.scoring.scorer import Answers, Progress, Scorer
-from textlora.scoring.screen import progress_of_rows
-from textlora.scoring.shards import Shard, WorkFolder, checksum
-from textlora.scoring.summary import Summary
+from textlora.scoring.shards import Shard, Summary, WorkFolder, checksum
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Task
+    from rich.text import Text
 
-    from textlora.inference.answers import Prediction
+    from textlora.inference.predictor import Prediction
+    from textlora.scoring.shards import Summary
+
+
+def read_options(
+    run: Path,
+    source: str,
+    *,
+    text_column: str | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    encoding: str | None = None,
+) -> ReadOptions:
+    """Return how a file is read.
+
+    Unless it is asked, a text table has a header if those that the run was trained on had one; if
+    neither has, its texts are where theirs were.
+
+    Args:
+        run: run folder, or adapter folder.
+        source: the file.
+        text_column: column with the texts; None: found.
+        delimiter: field delimiter; None: by the file's suffix.
+        header: whether the first line names the columns; None: as in the run.
+        encoding: None: UTF-8.
+
+    Raises:
+        ConfigError: the run's settings cannot be read.
+    """
+    trained_on = saved_config(RunFolder(run).config).data
+    named = trained_on.header if header is None else header
+    if not named and text_column is None and is_delimited(source):
+        text_column = None if trained_on.header else trained_on.text_column
+    return ReadOptions(
+        text_column=text_column,
+        delimiter=delimiter,
+        header=named,
+        encoding=encoding or ReadOptions.encoding,
+        labelled=False,
+    )
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be scored.
+
+    Args:
+        source: the file.
+        out: the output; its suffix says its format.
+        options: how the source is read.
+        prefix: what the names of the added columns start with.
+        resume: go on where an interrupted scoring stopped, if there is one.
+        overwrite: replace an output that is there.
+        limits: how large a chunk may be.
+    """
+
+    source: str
+    out: Path
+    options: ReadOptions = field(default_factory=lambda: ReadOptions(labelled=False))
+    prefix: str = ""
+    resume: bool = False
+    overwrite: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    def check(self) -> None:
+        """Refuse an output that cannot be, before any work is done.
+
+        Raises:
+            ConfigError: its suffix names no format, or it is the source.
+            RunError: it is there already, or an interrupted scoring is.
+        """
+        check_output(self.out)
+        with suppress(OSError):  # one of the two is not there
+            if self.out.samefile(self.source):
+                raise ConfigError(f"--out {self.out} is the file to score.", "Name another file.")
+        WorkFolder(self.out).check(resume=self.resume, overwrite=self.overwrite)
+
+
+@contextmanager
+def progress_of_rows(console: Console | None, total: int, done: int) -> Iterator[Progress]:
+    """Show rows, rows a second and the time left.
+
+    Args:
+        console: where; None for silence.
+        total: rows in the file.
+        done: rows that were there before.
+
+    Yields:
+        A function to call with the number of rows done.
+    """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        ProgressColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    from textlora.report.terminal import LongWork
+
+    class RowsPerSecond(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text("" if task.speed is None else f"{task.speed:,.0f} rows/s")
+
+    with LongWork(
+        console,
+        "scoring",
+        unit="rows",
+        total=total,
+        done=done,
+        columns=(
+            *("{task.description}", BarColumn(), MofNCompleteColumn()),
+            *(RowsPerSecond(), TimeRemainingColumn()),
+        ),
+        # A chunk is answered longest text first: the speed is only known over a while.
+        bar_options={"speed_estimate_period": 120},
+    ) as work:
+        yield work.advance
+
+
+def print_summary(summary: Summary, error_column: str, console: Console) -> None:
+    """Print what was written, how fast, and what to look at."""
+    from textlora.report.wording import count, duration, percent
+
+    def line(text: str, style: str = "") -> None:
+        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+    def rows(number: int, one: str, many: str) -> str:
+        return f"{count(number)} {one if number == 1 else many}"
+
+    answered = summary.rows - summary.errors
+    for name, times in summary.labels.items():
+        line(f"{name}  {count(times)} ({percent(times / answered)})")
+    before = f", {count(summary.resumed)} of them before" if summary.resumed else ""
+    line(
+        f"{rows(summary.rows, 'row', 'rows')}{before}, in {duration(summary.seconds)} "
+        f"({summary.rows_per_second:,.0f} rows/s)"
+    )
+    if summary.truncated:
+        cut = rows(summary.truncated, "text was", "texts were")
+        line(f"{cut} too long to be read as a whole.")
+    if summary.errors:
+        bad = rows(summary.errors, "row has", "rows have")
+        line(f"{bad} no answer: column '{error_column}' says why.", "yellow")
+    line(f"Written to {summary.out}")
 
 
 def score_file(request: Request, scorer: Scorer, console: Console | None = None) -> Summary:

@@ -8,14 +8,23 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from textlora.data.columns import find_columns
 from textlora.data.decoding import stream_lines
 from textlora.data.jsonlines import BadLineError, parse_object, refuse_document
-from textlora.data.tables import ReadOptions
+from textlora.data.tables import ReadOptions, find_columns
 from textlora.errors import DataError
 from textlora.scoring.added import AddedColumns
-from textlora.scoring.chunks import Content, Limits, Predictions, Row, Rows, group
-from textlora.scoring.texts import LONGEST, broken, jsonable, to_bytes
+from textlora.scoring.chunks import (
+    LONGEST,
+    Content,
+    Limits,
+    Predictions,
+    Row,
+    Rows,
+    broken,
+    group,
+    jsonable,
+    to_bytes,
+)
 
 _BLANK = " \t\r\n"
 

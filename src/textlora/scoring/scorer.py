@@ -13,7 +13,7 @@ from textlora.scoring.shards import checksum
 
 if TYPE_CHECKING:
     from textlora.config import ComputeConfig
-    from textlora.inference.answers import Prediction
+    from textlora.inference.predictor import Prediction
 
 Progress = Callable[[int], None]
 
@@ -67,8 +67,7 @@ def load_scorer(
     """
     import torch
 
-    from textlora.inference.answers import answers
-    from textlora.inference.predictor import Predictor, adapter_folder, trained_with
+    from textlora.inference.predictor import Predictor, adapter_folder, answers, trained_with
 
     predictor = Predictor.load(run, compute).with_min_confidence(min_confidence)
     spec = predictor.spec

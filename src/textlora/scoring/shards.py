@@ -1,4 +1,4 @@
-"""The work folder beside the output: finished shards, and a manifest of what is finished.
+"""The work folder beside the output: finished shards, a manifest of them, and what they amount to.
 
 The manifest's first line says what is scored and how, every other line is a finished shard. A line
 is written when its shard is complete, so whatever a kill leaves behind is either in the manifest
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -238,3 +239,70 @@ def _line(value: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A finished scoring.
+
+    Args:
+        out: the output.
+        rows: rows in it.
+        errors: rows without an answer.
+        truncated: texts of which a part was not read.
+        labels: how often each answer was given.
+        resumed: rows of these that were there from an interrupted scoring.
+        seconds: how long the others took, joining included.
+    """
+
+    out: Path
+    rows: int
+    errors: int
+    truncated: int
+    labels: dict[str, int]
+    resumed: int
+    seconds: float
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows scored in a second, without those that were there."""
+        return (self.rows - self.resumed) / self.seconds
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain values that JSON can hold."""
+        return {
+            "out": str(self.out),
+            "rows": self.rows,
+            "errors": self.errors,
+            "truncated": self.truncated,
+            "labels": self.labels,
+            "resumed": self.resumed,
+            "seconds": round(self.seconds, 3),
+            "rows_per_second": round(self.rows_per_second, 1),
+        }
+
+    @classmethod
+    def of(
+        cls,
+        out: Path,
+        shards: Sequence[Shard],
+        *,
+        resumed: int,
+        classes: Sequence[str],
+        seconds: float,
+    ) -> Summary:
+        """Add up the shards of an output; answers are listed in the order of the classes."""
+        counts: Counter[str] = Counter()
+        for shard in shards:
+            counts.update(shard.labels)
+        in_order = [name for name in classes if name in counts]
+        others = [name for name in counts if name not in in_order]
+        return cls(
+            out=out,
+            rows=shards[-1].end,
+            errors=sum(shard.errors for shard in shards),
+            truncated=sum(shard.truncated for shard in shards),
+            labels={name: counts[name] for name in [*in_order, *others]},
+            resumed=resumed,
+            seconds=seconds,
+        )

@@ -1,4 +1,4 @@
-"""The adapters by name: those named at the start, and those loaded from one folder."""
+"""The adapters by name, and what runs their batches: a base that many share, or its own model."""
 
 from __future__ import annotations
 
@@ -9,19 +9,78 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from textlora.data.cutting import Truncation
 from textlora.data.rows import readable_texts
 from textlora.data.tokenizing import Tokenization, TokenizedTexts
+from textlora.data.truncation import Truncation
 from textlora.errors import ConfigError, ModelError, TextloraError
 from textlora.inference.predictor import Predictor, adapter_folder, load_tokenizer, trained_with
+from textlora.inference.scoring import Logits, score
 from textlora.model.backbones import Backbone
 from textlora.model.fast_forward import Precision, UnsupportedError
-from textlora.model.mixed_forward import SharedBase
+from textlora.model.forward import TokenIds
+from textlora.model.multi_lora import BoundAdapter, SharedBase
 from textlora.model.spec import ClassifierSpec
-from textlora.serving.engines import Engine, OwnEngine, SharedEngine
-from textlora.serving.refusals import RefusedError
+from textlora.serving.schemas import RefusedError
+
+Work = Sequence[tuple[Any, Sequence[TokenIds]]]
+"""Adapters as the engine knows them, each with its sequences."""
+
+
+class Engine(Protocol):
+    """Computes logits; its adapters may be mixed in a batch."""
+
+    @property
+    def description(self) -> str:
+        """How it computes."""
+        ...
+
+    def logits(self, work: Work) -> list[Logits]:
+        """Return the logits of every adapter's sequences, [its sequences, units] in fp32."""
+        ...
+
+
+class SharedEngine:
+    """A base on the fast path, with the updates and heads of its adapters.
+
+    Args:
+        base: the base.
+    """
+
+    def __init__(self, base: SharedBase) -> None:
+        self.base = base
+
+    @property
+    def description(self) -> str:
+        """How it computes."""
+        return self.base.forward.description
+
+    def logits(self, work: Sequence[tuple[BoundAdapter, Sequence[TokenIds]]]) -> list[Logits]:
+        """Return logits; see `Engine.logits`."""
+        return [logits.numpy() for logits in self.base.logits(work)]
+
+
+class OwnEngine:
+    """A whole model for one adapter: where the fast path, or sharing, does not have it.
+
+    Args:
+        predictor: the model.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+
+    @property
+    def description(self) -> str:
+        """How it computes."""
+        return f"{self._predictor.forward.name}, a model of its own"
+
+    def logits(self, work: Work) -> list[Logits]:
+        """Return logits; see `Engine.logits`."""
+        predictor = self._predictor
+        return [score(predictor.model, predictor.forward, sequences) for _, sequences in work]
+
 
 # No slash, no dot in front, nothing that a path, a URL or a log line could misread.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

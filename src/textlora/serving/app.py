@@ -14,13 +14,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from textlora.serving.adapters import NAME, ServedAdapter
-from textlora.serving.docs_page import docs_page
 from textlora.serving.explaining import Explainer, explained, explains
 from textlora.serving.guard import Guard
-from textlora.serving.logs import LOGGER
-from textlora.serving.pages import add_page
-from textlora.serving.ranking import ranked
-from textlora.serving.refusals import RefusedError
+from textlora.serving.pages import add_page, docs_page
 from textlora.serving.schemas import (
     AdapterInfo,
     AdapterList,
@@ -32,12 +28,13 @@ from textlora.serving.schemas import (
     Health,
     Info,
     PredictRequest,
+    RefusedError,
     Score,
     UntrainedRequest,
     UntrainedResponse,
 )
-from textlora.serving.service import Scores, Service
-from textlora.serving.settings import ServingSettings
+from textlora.serving.service import Scores, Service, ranked
+from textlora.serving.settings import LOGGER, ServingSettings
 
 Name = Annotated[str, Path(pattern=f"^{NAME.pattern}$", description="An adapter.")]
 _ERRORS: dict[int | str, dict[str, Any]] = {

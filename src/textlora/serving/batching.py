@@ -22,8 +22,8 @@ from typing import Any
 
 from textlora.inference.scoring import Logits
 from textlora.model.forward import TokenIds
-from textlora.serving.engines import Engine
-from textlora.serving.refusals import RefusedError
+from textlora.serving.adapters import Engine
+from textlora.serving.schemas import RefusedError
 
 # Of the rate at which token rows are computed, for Retry-After: the share of the newest batch.
 _NEWEST = 0.1

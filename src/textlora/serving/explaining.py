@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from textlora.errors import ConfigError, DataError, MissingExtraError, TextloraError
 from textlora.inference.explaining import explain, require_captum
+from textlora.inference.predicting import load_untrained
 from textlora.inference.predictor import Predictor, trained_with
-from textlora.inference.untrained import load_untrained
-from textlora.metrics.explanation import Explanation, Span, Word
+from textlora.metrics.mistakes import Explanation, Span, Word
 from textlora.model.fast_forward import Precision
 from textlora.report.attributions import quality_in_words, shortened
 from textlora.serving.adapters import Registry, ServedAdapter
-from textlora.serving.logs import LOGGER
-from textlora.serving.refusals import RefusedError, invalid
-from textlora.serving.schemas import ExplainResponse, Piece, WordScore
+from textlora.serving.schemas import ExplainResponse, Piece, RefusedError, WordScore, invalid
+from textlora.serving.settings import LOGGER
 
 if TYPE_CHECKING:
     from pathlib import Path

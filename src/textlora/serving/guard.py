@@ -11,10 +11,10 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from textlora.serving.logs import LOGGER
 from textlora.serving.metrics import Metrics
 from textlora.serving.pages import PAGE_PATHS
-from textlora.serving.refusals import RefusedError
+from textlora.serving.schemas import RefusedError
+from textlora.serving.settings import LOGGER
 
 # Open without a key: what a load balancer asks, and the pages that a key is typed into.
 OPEN_PATHS = (

@@ -14,8 +14,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from textlora.errors import ConfigError
-from textlora.serving import logs
-from textlora.serving.settings import ServingSettings
+from textlora.serving.settings import ServingSettings, configure_log
 
 # With this set, prometheus_client writes a process's figures into one folder for all of them.
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -48,7 +47,7 @@ def serve(
         ConfigError: the address cannot be taken.
         TextloraError: an adapter that was named cannot be loaded.
     """
-    logs.configure()
+    configure_log()
     with _listening(host, port) as listening:
         url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
         if workers == 1:
@@ -64,7 +63,7 @@ def serve(
 
 def worker_app(settings: ServingSettings) -> object:
     """Return the application of a worker process."""
-    logs.configure()
+    configure_log()
     from textlora.serving.app import create_app
 
     return create_app(settings)

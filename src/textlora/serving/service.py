@@ -1,28 +1,76 @@
-"""A request's way: its adapter, tokens, queue, logits, answers."""
+"""A request's way: its adapter, tokens, queue, logits, answers.
+
+Processes tell each other of adapters loaded at run time by a file for each in a folder of the
+server's own. Without it, an adapter would be known to the process that happened to get the request
+for it, and to none that replaces a killed one.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from textlora.errors import DataError
-from textlora.inference.answers import Prediction, Probabilities, answer, probabilities_of
-from textlora.inference.scoring import Logits
-from textlora.inference.windows import pool_logits
+from textlora.inference.predictor import Prediction, Probabilities, answer, probabilities_of
+from textlora.inference.scoring import Logits, pool_logits
+from textlora.model.spec import ClassifierSpec
 from textlora.serving.adapters import Registry, ServedAdapter, Side
 from textlora.serving.batching import Batcher
-from textlora.serving.logs import LOGGER
 from textlora.serving.metrics import Metrics
-from textlora.serving.refusals import RefusedError, invalid
-from textlora.serving.roster import Roster
-from textlora.serving.settings import ServingSettings
+from textlora.serving.schemas import RefusedError, invalid
+from textlora.serving.settings import LOGGER, ServingSettings
+
+# A folder's time of change has steps of some milliseconds.
+_STEP_NS = 50_000_000
+
+
+class Roster:
+    """The adapters that every process should have.
+
+    Args:
+        folder: an existing folder for this alone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen = -1
+
+    def changed(self) -> bool:
+        """Return whether `read` may give something else than last time; takes microseconds."""
+        changed = self._folder.stat().st_mtime_ns
+        return changed != self._seen or time.time_ns() - changed < _STEP_NS
+
+    def read(self) -> dict[str, int]:
+        """Return the adapters, and a number of each that changes when it is loaded again."""
+        self._seen = self._folder.stat().st_mtime_ns
+        found = {}
+        for file in self._folder.iterdir():
+            try:
+                found[file.name] = file.stat().st_mtime_ns
+            except FileNotFoundError:  # removed just now
+                continue
+        return found
+
+    def add(self, name: str) -> int:
+        """Tell of an adapter that was loaded; return its number."""
+        file = self._folder / name
+        file.unlink(missing_ok=True)  # a new file changes the folder
+        file.touch()
+        return file.stat().st_mtime_ns
+
+    def remove(self, name: str) -> None:
+        """Tell of an adapter that was removed."""
+        (self._folder / name).unlink(missing_ok=True)
+
 
 # Characters that are tokenized where they came in, in a tenth of a millisecond or two: to hand
 # them to a thread and back takes as long, and the threads then wait for each other.
@@ -222,3 +270,57 @@ class Service:
             scored.queued,
             scored.computed,
         )
+
+
+Function = Literal["softmax", "sigmoid", "none"]
+
+
+def ranked(
+    scores: Scores, top_k: int | None = None, function: Function | None = None
+) -> list[list[dict[str, Any]]]:
+    """Return label and score of the classes of every text.
+
+    The answer by the adapter's rule stands first, which with thresholds or costs need not be
+    the most probable class; the others follow by their score.
+
+    Args:
+        scores: the logits.
+        top_k: only the first so many.
+        function: from logits to scores; None: the adapter's own, by its temperature. A head
+            with one unit has one function, its own; with "none" it gives the log-odds.
+    """
+    spec = scores.adapter.spec
+    calibrated = scores.probabilities
+    shown = calibrated if function is None else _applied(scores.logits, spec, function)
+    names = spec.label_names
+    return [
+        [
+            {"label": names[number], "score": float(row[number])}
+            for number in _order(row, probable, spec)[:top_k]
+        ]
+        for row, probable in zip(shown, calibrated, strict=True)
+    ]
+
+
+def _order(row: Probabilities, probable: Probabilities, spec: ClassifierSpec) -> list[int]:
+    order: list[int] = np.argsort(-row, kind="stable").tolist()
+    if spec.decision.thresholds is None and spec.decision.costs is None:
+        return order
+    given = answer(probable, spec).label
+    if not isinstance(given, str):  # unsure, or multi-label
+        return order
+    first = spec.label_names.index(given)
+    return [first, *(number for number in order if number != first)]
+
+
+def _applied(logits: Logits, spec: ClassifierSpec, function: Function) -> Logits:
+    one_unit = spec.head.one_unit
+    if function == "none":
+        return np.concatenate([-logits, logits], axis=1) if one_unit else logits
+    scaled = logits.astype(np.float64) / spec.temperature
+    if one_unit:
+        scaled = np.concatenate([-scaled, scaled], axis=1)
+    if function == "sigmoid" or one_unit:
+        return np.asarray(np.exp(-np.logaddexp(0, -scaled)), dtype=np.float32)
+    shifted = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -1,8 +1,14 @@
-"""What the command line sets, as plain values that a worker process can be handed."""
+"""What the command line sets, as plain values for a worker process; and the server's log.
+
+The log is one JSON object a line, on standard error; never a text of a request.
+"""
 
 from __future__ import annotations
 
+import json
+import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -52,3 +58,33 @@ class ServingSettings:
     api_key: str | None = None
     threads: int | None = None
     roster: Path | None = None
+
+
+LOGGER = logging.getLogger("textlora.serving")
+
+
+class JsonLines(logging.Formatter):
+    """Writes a record as one line of JSON; `extra={"fields": {…}}` adds fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def configure_log() -> None:
+    """Send this server's and uvicorn's log to standard error as JSON lines."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    for name in (LOGGER.name, "uvicorn"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(logging.INFO)

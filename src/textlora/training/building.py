@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase, set_seed
 from textlora.config import SettledConfig
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts, tokenize
+from textlora.files import cache_dir
 from textlora.inference.predictor import Predictor
 from textlora.model.adapters import (
     ParameterCount,
@@ -20,10 +21,9 @@ from textlora.model.adapters import (
 )
 from textlora.model.backbones import Backbone, resize_embeddings, resolve_max_length
 from textlora.model.choose import choose_forward, choose_prefix
+from textlora.model.frozen_layers import PrefixForward
 from textlora.model.heads import load_base_classifier, resolve_head
-from textlora.model.prefix_forward import PrefixForward
 from textlora.model.spec import ClassifierSpec
-from textlora.paths import cache_dir
 
 
 @dataclass(frozen=True)

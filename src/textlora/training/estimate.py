@@ -29,16 +29,17 @@ from textlora.training.building import (
 from textlora.training.deciding import validation_metrics
 from textlora.training.fitting import training_inputs
 from textlora.training.settling import may_refit, settle
-from textlora.training.trial import (
+from textlora.training.trials import (
+    RegressionCost,
     StepCost,
     TrialSteps,
     peak_memory,
+    regression_cost,
     select_sequences,
     trial_batches,
     trial_rows,
     weights_kept,
 )
-from textlora.training.trial_regressions import RegressionCost, regression_cost
 
 LEAST_STEPS, MOST_STEPS = 4, 24
 

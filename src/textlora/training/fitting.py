@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,20 +19,21 @@ from textlora.config import RunConfig, SettledConfig, SettledTraining
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import storage_errors
+from textlora.fast.frozen_layers import PrefixStates
+from textlora.files import cache_dir
 from textlora.inference.predictor import Predictor
-from textlora.inference.windows import Offsets
+from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, Offsets, length_batches
 from textlora.metrics.history import EpochRecord
 from textlora.model.forward import Forward, TokenSequences
-from textlora.paths import cache_dir
-from textlora.report.terminal import labelled
+from textlora.model.frozen_layers import PrefixForward
+from textlora.report.terminal import labelled, progress_bar
+from textlora.report.wording import count, duration, size
 from textlora.run import RunFolder, write_text
 from textlora.training import checkpoints
-from textlora.training.arguments import optimizer_of, training_arguments
+from textlora.training.arguments import class_weights, optimizer_of, training_arguments
 from textlora.training.building import Classifier
-from textlora.training.class_weights import class_weights
 from textlora.training.deciding import validation_metrics
 from textlora.training.diagnosis import kept_its_start, second_try_of, trivial_loss
-from textlora.training.prefix import prefix_cache
 from textlora.training.progress import ProgressCallback, record_of
 from textlora.training.start import (
     StartCounts,
@@ -40,9 +42,76 @@ from textlora.training.start import (
     trained_head,
     trained_weights,
 )
-from textlora.training.token_dropout import DroppedTokens, OthersEveryEpoch
-from textlora.training.trainer import ClassifierTrainer, LabelledSequences
+from textlora.training.trainer import (
+    ClassifierTrainer,
+    DroppedTokens,
+    LabelledSequences,
+    OthersEveryEpoch,
+)
 from textlora.training.verdict import metric_of
+
+_GB = 1_000_000_000
+
+
+@contextmanager
+def prefix_cache(
+    forward: PrefixForward,
+    sequences: Mapping[str, TokenizedTexts],
+    *,
+    ram_gb: float,
+    folder: Path,
+    console: Console,
+) -> Iterator[dict[str, PrefixStates]]:
+    """Run the frozen layers once over the rows to train and to validate on.
+
+    Args:
+        forward: which layers are frozen, and how they are run.
+        sequences: token ids, by part; "validation" may be missing, and is empty then.
+        ram_gb: up to this size the states stay in memory.
+        folder: where a larger file goes; it has no name there, and goes with this block.
+        console: where progress and cost are shown.
+
+    Yields:
+        The states of the parts "train" and "validation"; they are gone after the block.
+
+    Raises:
+        StorageError: the folder cannot be written, or has no room.
+    """
+    texts = [*sequences["train"], *sequences.get("validation", ())]
+    lengths = [len(text) for text in texts]
+    started = time.perf_counter()
+    with (
+        storage_errors(f"writing the prefix cache in {folder}"),
+        progress_bar(console, f"running {_below(forward)} once", len(texts)) as progress,
+    ):
+        states = forward.run_frozen(
+            texts,
+            list(length_batches(lengths, forward.cost, DEFAULT_TOKEN_BUDGET)),
+            ram_bytes=ram_gb * _GB,
+            folder=folder,
+            progress=progress,
+        )
+    try:
+        _tell(console, forward, states, time.perf_counter() - started)
+        train, validation = states.split(len(sequences["train"]))
+        yield {"train": train, "validation": validation}
+    finally:
+        states.close()
+
+
+def _tell(console: Console, forward: PrefixForward, states: PrefixStates, seconds: float) -> None:
+    below, layers = _below(forward), forward.layers
+    place = "on disk" if states.rows.on_disk else "in memory"
+    ran = f"{below} of {layers} run once over {count(len(states))} sequences, without dropout"
+    console.print(labelled("Prefix", ran))
+    cost = f"{size(states.rows.values.nbytes)} {place}, built in {duration(seconds)}"
+    saved = f"each epoch skips {forward.first_layer} of {layers} layers"
+    console.print(labelled("", f"{cost}; {saved}"))
+
+
+def _below(forward: PrefixForward) -> str:
+    last = forward.first_layer - 1
+    return "layer 0" if last == 0 else f"layers 0 to {last}"
 
 
 def contrastive_part(

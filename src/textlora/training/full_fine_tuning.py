@@ -12,19 +12,18 @@ from torch import nn
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, TrainerCallback, set_seed
 from transformers.trainer_callback import PrinterCallback
 
-from textlora.baselines.protocol import LabelledTexts
+from textlora.baselines.classifiers import LabelledTexts
 from textlora.config import SettledEvaluation, SettledTraining
 from textlora.errors import storage_errors
 from textlora.inference.predictor import Predictor
-from textlora.inference.windows import score_texts
+from textlora.inference.scoring import score_texts
 from textlora.metrics.scores import FloatArray
 from textlora.metrics.statistics import judging_metric
 from textlora.model.backbones import resize_embeddings
 from textlora.model.forward import PlainForward
 from textlora.model.heads import load_base_classifier, probabilities
 from textlora.model.spec import ClassifierSpec
-from textlora.training.arguments import optimizer_of, shortened, training_arguments
-from textlora.training.class_weights import class_weights
+from textlora.training.arguments import class_weights, optimizer_of, shortened, training_arguments
 from textlora.training.deciding import validation_metrics
 from textlora.training.progress import ProgressCallback
 from textlora.training.trainer import ClassifierTrainer, LabelledSequences

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 
-from textlora.config import RunConfig, SettledConfig
+from textlora.config import RunConfig, SampleText, SettledConfig
+from textlora.data.labels import LabelSet
 from textlora.data.loading import Parts, load_parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError, TextloraError
-from textlora.inference.predictor import Predictor
+from textlora.inference.predictor import Prediction, Predictor
 from textlora.inspection import Inspection, inspect_parts, short_lines
 from textlora.metrics.decisions import check_rule
+from textlora.metrics.history import BeforeAfter
 from textlora.report.terminal import LongWork, labelled
 from textlora.run import RunFolder, write_text
-from textlora.training import samples
-from textlora.training.all_rows import is_refitted, refit
+from textlora.training.arguments import class_weights
 from textlora.training.building import (
     Classifier,
     build_classifier,
@@ -26,16 +27,76 @@ from textlora.training.building import (
     tokenize_part,
     tokenize_parts,
 )
-from textlora.training.class_names import taught
-from textlora.training.class_weights import class_weights
-from textlora.training.concluding import conclude
+from textlora.training.concluding import conclude, is_refitted, refit
 from textlora.training.diagnosis import notices
 from textlora.training.fitting import fit_twice_if_need_be, training_floor
 from textlora.training.reporting import write_report
 from textlora.training.results import TrainedRun, write_results
-from textlora.training.settling import settle
+from textlora.training.settling import settle, taught
 from textlora.training.start import start_at_regression, starts_at_regression, trained_weights
 from textlora.training.verdict import judged_part, metric_of
+
+SHOWN_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A text and the name of its right class, if known."""
+
+    text: str
+    expected: str | None
+
+
+def choose(texts: Sequence[SampleText], parts: Parts) -> list[Sample]:
+    """Return the configured texts, or else the first validation rows."""
+    if texts:
+        return [Sample(text.text, _class_name(text.labels, parts.labels)) for text in texts]
+    if parts.validation is None:
+        return []
+    table = parts.validation.table
+    expected = [
+        ", ".join(str(_class_name([one], parts.labels)) for one in label) or "(none)"
+        if isinstance(label, tuple)
+        else _class_name([label], parts.labels)
+        for label in (table.labels or [])[:SHOWN_ROWS]
+    ]
+    return [
+        Sample(text, name) for text, name in zip(table.texts[:SHOWN_ROWS], expected, strict=True)
+    ]
+
+
+def compare(
+    samples: Sequence[Sample], before: Sequence[Prediction], after: Sequence[Prediction]
+) -> list[BeforeAfter]:
+    """Set the answers before and after training side by side."""
+    return [
+        BeforeAfter(
+            text=sample.text,
+            before_label=first.shown,
+            before_probability=first.probability,
+            after_label=second.shown,
+            after_probability=second.probability,
+            expected=sample.expected,
+            before_labels=_most_probable_first(first),
+        )
+        for sample, first, second in zip(samples, before, after, strict=True)
+    ]
+
+
+def _most_probable_first(prediction: Prediction) -> list[str]:
+    label = prediction.label
+    if not isinstance(label, list):
+        return []
+    return sorted(label, key=lambda name: -prediction.probabilities[name])
+
+
+def _class_name(names: Sequence[str | int], labels: LabelSet) -> str | None:
+    wanted = {str(name).lower() for name in names}
+    for name, value in zip(labels.names, labels.values, strict=True):
+        if {name.lower(), str(value).lower()} & wanted:
+            return name
+    return None
+
 
 # The search takes seconds for thousands of rows and minutes for millions.
 MOST_ROWS_FOR_NEAR = 50_000
@@ -86,7 +147,7 @@ def train(
         )
     announce(console, parts, classifier, settled.reasons)
     inspection = inspect(parts, sequences, classifier.predictor, console)
-    chosen = samples.choose(config.data.sample_texts, parts)
+    chosen = choose(config.data.sample_texts, parts)
     before = classifier.predictor.predict([sample.text for sample in chosen])
     # The folder is touched only now: a mistake in the settings or the data leaves it as it was.
     with _Failing(folder, resume, overwrite):
@@ -140,7 +201,7 @@ def train(
             parameters=classifier.parameters,
             history=history,
             conclusion=conclusion,
-            before_after=samples.compare(chosen, before, after),
+            before_after=compare(chosen, before, after),
             inspection=inspection,
             seconds=seconds,
             notices=told,

@@ -17,12 +17,12 @@ from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Part, Parts
 from textlora.data.splitting import Indices
 from textlora.inference.predictor import Predictor, Probabilities
-from textlora.inference.windows import Offsets, score_texts
+from textlora.inference.scoring import Offsets, score_texts
 from textlora.metrics.scores import FloatArray
 from textlora.model.fast_forward import FastForward
 from textlora.model.forward import Forward, TokenSequences
+from textlora.model.frozen_layers import PrefixForward
 from textlora.model.heads import probabilities
-from textlora.model.prefix_forward import PrefixForward
 from textlora.training.building import Classifier, build_classifier, tokenize_parts
 from textlora.training.fitting import fit_to_the_end, labelled_rows, training_inputs
 from textlora.training.job import announce, check_settings

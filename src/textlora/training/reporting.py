@@ -1,4 +1,4 @@
-"""From a finished training to its report."""
+"""From a finished training to its report, and to what the terminal shows of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import numpy as np
+from rich.console import Console
 
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
@@ -15,9 +16,11 @@ from textlora.inspection import Finding, Inspection
 from textlora.metrics.classification import accuracy_by_length
 from textlora.metrics.coverage import DecisionFigures
 from textlora.recipes import load_recipe, recipe_names
-from textlora.report.data import DataFinding, FoundRow, LengthLoss, PartSummary
 from textlora.report.html import ReportData, render_report
 from textlora.report.plots import save_plots
+from textlora.report.terminal import before_after_table, epochs_table, metrics_table, verdict_table
+from textlora.report.view import DataFinding, FoundRow, LengthLoss, PartSummary
+from textlora.report.wording import duration, headline, leakage_sentence
 from textlora.run import read_json, write_text
 from textlora.training.results import TrainedRun
 
@@ -136,3 +139,39 @@ def _class_counts(part: Part, names: tuple[str, ...]) -> dict[str, int]:
     else:
         counts = np.bincount(part.targets.astype(np.int64), minlength=len(names))
     return {name: int(count) for name, count in zip(names, counts, strict=True)}
+
+
+def print_run(run: TrainedRun, console: Console) -> None:
+    """Print epochs, sample texts before and after, figures, and where everything is."""
+    part, lead = run.lead
+    console.print()
+    console.print(epochs_table(run.history))
+    if run.before_after:
+        console.print()
+        console.print(before_after_table(run.before_after))
+    console.print()
+    console.print(metrics_table(lead.metrics, title=f"{part} part"))
+    console.print()
+    console.print(headline(lead.metrics, part, metric=run.metric), style="bold", highlight=False)
+    leakage = run.conclusion.leakage
+    if leakage is not None and leakage.matters:
+        told = leakage_sentence(leakage, multi_label=lead.metrics.multi_label)
+        console.print(told, style="bold yellow", highlight=False)
+    for notice in run.notices:
+        console.print(notice, style="bold yellow", highlight=False)
+    verdict = run.conclusion.verdict
+    if part != "test" and verdict is None:
+        console.print(NO_TEST_PART)
+    if verdict is not None:
+        console.print()
+        console.print(verdict_table(verdict))
+    console.print(f"Trained in {duration(run.seconds)}.", highlight=False)
+    # Paths must stay in one piece to be copied.
+    console.print(f"Run folder  {run.folder.path}", markup=False, soft_wrap=True)
+    console.print(f"Report      {run.folder.report}", markup=False, soft_wrap=True)
+    console.print(
+        f'Next        textlora predict {run.folder.path} "It was good."',
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )

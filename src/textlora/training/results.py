@@ -1,12 +1,17 @@
-"""What a finished training leaves in its run folder."""
+"""What a finished training leaves in its run folder, with the versions it was made by."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import os
+import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +20,6 @@ from peft import PeftModel
 from textlora.config import SettledConfig
 from textlora.data.loading import Parts
 from textlora.data.tables import write_rejected
-from textlora.environment import describe_environment
 from textlora.errors import storage_errors
 from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection
@@ -24,8 +28,54 @@ from textlora.metrics.statistics import Metric, judging_metric
 from textlora.model.adapters import ParameterCount, UntrainedAdapter, export_adapter
 from textlora.model.card import Circumstances, model_card
 from textlora.run import RunFolder, write_json, write_text
-from textlora.training.all_rows import Refit
-from textlora.training.concluding import Conclusion, PartResult
+from textlora.training.concluding import Conclusion, PartResult, Refit
+
+PACKAGES = (
+    "textlora",
+    "torch",
+    "transformers",
+    "peft",
+    "accelerate",
+    "tokenizers",
+    "datasets",
+    "scikit-learn",
+    "numpy",
+)
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return versions, processor, threads and device as plain values."""
+    import torch
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "packages": {name: _version(name) for name in PACKAGES},
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown"
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,18 @@ from rich.console import Console
 from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Parts, load_parts
 from textlora.errors import ConfigError, RunError, storage_errors
-from textlora.inference.finished import FinishedRun
+from textlora.inference.evaluating import FinishedRun
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
 from textlora.metrics.comparison import Truth, nearest_baseline
 from textlora.recipes import load_recipe
 from textlora.report.comparisons import Repetition, Repetitions, Rival, repetitions, rival_of
 from textlora.run import RunFolder, SeedsFolder, write_json
-from textlora.training.all_rows import all_rows
 from textlora.training.building import named_parts, tokenize_parts
-from textlora.training.class_names import taught
+from textlora.training.concluding import all_rows
 from textlora.training.diagnosis import second_try_of
 from textlora.training.job import train
-from textlora.training.settling import may_refit, settle
+from textlora.training.settling import may_refit, settle, taught
 from textlora.training.verdict import judged_part, metric_of, resampling, train_rivals
 
 

@@ -1,23 +1,134 @@
-"""From settings with gaps to settings without: what nobody set follows from the table."""
+"""From settings with gaps to settings without: what nobody set follows from the table.
+
+Two questions go to the frozen encoder, by cross-validation on the rows to train on: which end of
+long texts to keep (reviews end with their verdict, news begin with their headline), and whether the
+names of the classes help as further texts (`card_arrival` is a description somebody has written).
+
+Source: M.-W. Chang, L. Ratinov, D. Roth, V. Srikumar, Importance of semantic representation:
+dataless classification, AAAI 2008.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 from rich.console import Console
 
+from textlora.baselines.logistic import cross_validated_log_loss
 from textlora.config import RunConfig, SettledConfig
-from textlora.data.cutting import Side, Truncation
-from textlora.data.loading import Parts
-from textlora.data.tokenizing import tokenize
+from textlora.data.labels import Targets
+from textlora.data.loading import Part, Parts
+from textlora.data.splitting import random_subset
+from textlora.data.tables import TextTable
+from textlora.data.tokenizing import TokenizedTexts, tokenize
+from textlora.data.truncation import Side, Truncation
+from textlora.files import cache_dir
 from textlora.inference.frozen_states import FrozenStates
+from textlora.metrics.scores import FloatArray
 from textlora.model.backbones import Backbone, resolve_max_length
-from textlora.paths import cache_dir
 from textlora.report.terminal import progress_bar
 from textlora.training.automatic import TableFacts, is_complete, with_automatic
-from textlora.training.class_names import names_help
-from textlora.training.truncating import side_losses
+
+# Fewer long texts than this tell nothing, and matter little.
+FEWEST_LONG, LEAST_SHARE = 20, 0.02
+MOST_ROWS = 2_000
+
+
+def side_losses(
+    texts: Sequence[str], targets: Targets, states: FrozenStates, cut: Truncation
+) -> dict[Side, float]:
+    """Return what the long texts cost when truncated on either side; empty if they are too few.
+
+    The cost is the cross-validated log loss, on the texts that are truncated, of logistic
+    regression on the frozen encoder's states.
+
+    Args:
+        texts: to train on.
+        targets: their class numbers `[n]`, or 0/1 `[n, k]`.
+        states: the frozen encoder with its tokenizer.
+        cut: how long texts may be.
+    """
+    rows = random_subset(len(texts), MOST_ROWS, seed=0)
+    left = _tokenized([texts[row] for row in rows], states, replace(cut, side="left"))
+    long = np.flatnonzero(left.truncated)
+    if len(long) < max(FEWEST_LONG, LEAST_SHARE * len(rows)):
+        return {}
+    right = _tokenized([texts[row] for row in rows[long]], states, replace(cut, side="right"))
+    features: dict[Side, FloatArray] = {"left": states(left), "right": states(left).copy()}
+    features["right"][long] = states(right)
+    return {
+        side: cross_validated_log_loss(each, targets[rows], judged=long)
+        for side, each in features.items()
+    }
+
+
+def _tokenized(texts: Sequence[str], states: FrozenStates, cut: Truncation) -> TokenizedTexts:
+    return tokenize(texts, states.tokenizer, cut=cut, cache_dir=cache_dir() / "tokens")
+
+
+FEWEST_CLASSES = 3  # two names are too little to be asked about
+MOST_ROWS_A_CLASS = 20  # with more of them one name more or less changes nothing
+FEWEST_ROWS = 2  # of every class: one to learn from while the other is held out
+LEAST_GAIN = 0.01  # of the log loss
+
+
+def names_help(part: Part, names: Sequence[str], states: FrozenStates, cut: Truncation) -> bool:
+    """Return whether held out rows are told apart better once the names are trained on, too.
+
+    Args:
+        part: rows to train on, one label per text.
+        names: of the classes, in the order of their numbers.
+        states: the frozen encoder.
+        cut: how long texts may be.
+    """
+    few = len(part) <= MOST_ROWS_A_CLASS * len(names) and len(names) >= FEWEST_CLASSES
+    if part.targets.ndim == 2 or not few or not _say_something(names):
+        return False
+    if np.bincount(part.targets, minlength=len(names)).min() < FEWEST_ROWS:
+        return False
+    more = with_names(part, names)
+    tokens = tokenize(more.table.texts, states.tokenizer, cut=cut, cache_dir=cache_dir() / "tokens")
+    features = states(tokens)
+    judged = np.arange(len(part))
+    without, with_them = (
+        cross_validated_log_loss(
+            features[: len(each)], each.targets, judged=judged, always=len(each) - len(part)
+        )
+        for each in (part, more)
+    )
+    return with_them < (1 - LEAST_GAIN) * without
+
+
+def taught(part: Part, names: Sequence[str], config: SettledConfig) -> Part:
+    """Return what is trained on: the rows, and the names if the settings say so."""
+    return with_names(part, names) if config.training.class_names else part
+
+
+def with_names(part: Part, names: Sequence[str]) -> Part:
+    """Return the rows and, after them, one of each class, whose text is the name of the class.
+
+    Each counts as much as a row does on average.
+    """
+    texts, numbers = [in_words(name) for name in names], list(range(len(names)))
+    table = TextTable("names of the classes", texts, list(names), numbers, [], None)
+    weights = None if part.weights is None else np.full(len(names), part.weights.mean())
+    return part.joined(Part(table, np.array(numbers, np.int64), weights))
+
+
+def in_words(name: str) -> str:
+    """Return a name as one would write it in a text: `cardArrival` and `card_arrival` alike."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return " ".join(re.sub(r"[_\-./|]+", " ", apart).split())
+
+
+def _say_something(names: Sequence[str]) -> bool:
+    apart = len({in_words(name).lower() for name in names}) == len(names)
+    return apart and all(re.search(r"[^\W\d_]{3}", name) for name in names)
+
 
 USUAL_SIDE: Side = "left"
 

@@ -18,9 +18,8 @@ import torch
 from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from textlora.baselines.frozen import FrozenEncoder
+from textlora.baselines.classifiers import FrozenEncoder, LabelledTexts
 from textlora.baselines.logistic import regression_layer
-from textlora.baselines.protocol import LabelledTexts
 from textlora.config import SettledConfig
 from textlora.data.labels import Targets
 from textlora.data.loading import Part, Parts

@@ -9,13 +9,18 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from textlora.baselines.frozen import FrozenEncoder
-from textlora.baselines.majority import MajorityClass
-from textlora.baselines.protocol import Baseline, LabelledTexts, measure
-from textlora.baselines.tfidf import TfidfLogisticRegression
+from textlora.baselines.classifiers import (
+    Baseline,
+    FrozenEncoder,
+    LabelledTexts,
+    MajorityClass,
+    TfidfLogisticRegression,
+    measure,
+)
 from textlora.config import SettledConfig, SettledEvaluation
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
+from textlora.files import cache_dir
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.metrics.comparison import (
@@ -29,7 +34,6 @@ from textlora.metrics.comparison import (
 )
 from textlora.metrics.decisions import choose_decision
 from textlora.metrics.statistics import Metric, judging_metric
-from textlora.paths import cache_dir
 from textlora.report.terminal import LongWork, labelled
 from textlora.report.verdict import Verdict, clean_note, judge
 from textlora.report.wording import duration

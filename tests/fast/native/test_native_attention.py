@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from textlora.fast.attention import BatchedProducts
-from textlora.fast.dropout import Masks
+from textlora.fast.elementwise import Masks
 from textlora.fast.native.attention import NativeAttention
 from textlora.fast.native.build import NoKernelsError
 

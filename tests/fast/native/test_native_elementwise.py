@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from textlora.fast.dropout import Masks
-from textlora.fast.elementwise import Drop, TorchElementwise
+from textlora.fast.elementwise import Drop, Masks, TorchElementwise
 from textlora.fast.native.build import NoKernelsError
 from textlora.fast.native.elementwise import NativeElementwise
 from textlora.fast.weights import Norm

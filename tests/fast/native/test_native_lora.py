@@ -5,12 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from textlora.fast.dropout import Masks
-from textlora.fast.elementwise import Drop, TorchElementwise
+from textlora.fast.elementwise import Drop, Masks, TorchElementwise
 from textlora.fast.lora import TorchUpdates
 from textlora.fast.native.build import NoKernelsError
-from textlora.fast.native.elementwise import NativeElementwise
-from textlora.fast.native.lora import MAX_RANK, NativeUpdates
+from textlora.fast.native.elementwise import MAX_RANK, NativeElementwise, NativeUpdates
 from textlora.fast.weights import Lora
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from textlora.fast.dropout import Masks
+from textlora.fast.elementwise import Masks
 from textlora.fast.native.build import checked, fits, library
 from textlora.fast.packing import clear_filler
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from textlora.fast.frozen_layers import PrefixStates, prefix_states
 from textlora.fast.packing import Packed, pack_states
-from textlora.fast.prefix import PrefixStates, prefix_states
 from textlora.model.fast_forward import FastForward
 from textlora.model.forward import TokenIds
 

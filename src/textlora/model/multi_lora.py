@@ -17,7 +17,7 @@ import torch
 from peft.utils import ModulesToSaveWrapper
 from torch import Tensor, nn
 
-from textlora.fast.mixed import LayerUpdates, Segment, encode_mixed
+from textlora.fast.multi_lora import LayerUpdates, Segment, encode_mixed
 from textlora.fast.packing import pack
 from textlora.fast.weights import Layer, Lora, Update
 from textlora.model.adapters import leaves_base_alone, load_adapter

@@ -1,4 +1,4 @@
-"""Folders that are absent or complete: how every command leaves what it makes."""
+"""Folders outside a run, absent or complete; and the one cache folder."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from textlora.errors import RunError, storage_errors
+
+
+def cache_dir() -> Path:
+    """Return the cache folder: TEXTLORA_CACHE, or textlora under XDG_CACHE_HOME or ~/.cache."""
+    explicit = os.environ.get("TEXTLORA_CACHE")
+    if explicit:
+        return Path(explicit).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "textlora"
 
 
 def is_free(path: Path) -> bool:
