@@ -15,7 +15,7 @@ from textlora.inference.predictor import Predictor
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 from textlora.training import job
-from textlora.training.fitting import fit_to_the_end
+from textlora.training.trainer import run_trainer
 from textlora.training.verdict import REFITTED
 
 from .conftest import adapter_bytes, cut_and_resumed
@@ -29,15 +29,16 @@ SPLIT_OFF = {"data.validation": None, "data.validation_size": 0.25, "training.re
 
 def rows_trained_on(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that gets the number of rows of every last training."""
-    from textlora.training import concluding as all_rows
+    from textlora.training import fitting
 
     rows: list[int] = []
 
-    def spy(config: Any, predictor: Any, forward: Any, given: Any, **options: Any) -> None:
-        rows.append(len(given))
-        fit_to_the_end(config, predictor, forward, given, **options)
+    def spy(predictor: Any, forward: Any, config: Any, train: Any, *held: Any, **how: Any) -> Any:
+        if not held:
+            rows.append(len(train))
+        return run_trainer(predictor, forward, config, train, *held, **how)
 
-    monkeypatch.setattr(all_rows, "fit_to_the_end", spy)
+    monkeypatch.setattr(fitting, "run_trainer", spy)
     return rows
 
 
@@ -142,15 +143,17 @@ def test_a_resumed_run_ends_in_the_same_bytes(
 def test_a_kill_in_the_last_training_repeats_it(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from textlora.training import concluding as all_rows
+    from textlora.training import fitting
 
     whole = run(SPLIT_OFF, "whole")
 
-    def kill(*args: Any, **options: Any) -> None:
-        fit_to_the_end(*args, **options)
+    def kill(predictor: Any, forward: Any, config: Any, train: Any, *held: Any, **how: Any) -> Any:
+        history = run_trainer(predictor, forward, config, train, *held, **how)
+        if held:
+            return history
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(all_rows, "fit_to_the_end", kill)
+    monkeypatch.setattr(fitting, "run_trainer", kill)
     with pytest.raises(KeyboardInterrupt):
         run(SPLIT_OFF, "cut")
     monkeypatch.undo()
@@ -165,9 +168,9 @@ def test_full_fine_tuning_has_them_too(run: Run, monkeypatch: pytest.MonkeyPatch
     rows: list[int] = []
     train = FullFineTuning._train
 
-    def spy(self: Any, model: Any, given: Any, validation: Any, folder: Any) -> None:
+    def spy(self: Any, config: Any, given: Any, validation: Any) -> None:
         rows.append(len(given.targets))
-        train(self, model, given, validation, folder)
+        train(self, config, given, validation)
 
     monkeypatch.setattr(FullFineTuning, "_train", spy)
     run({**SPLIT_OFF, "evaluation.baselines": True, "evaluation.full_fine_tuning": True})

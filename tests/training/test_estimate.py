@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from support.frozen import frozen_states
 from support.tiny import MAX_POSITIONS, NEGATIVE, OTHER, POSITIVE, Reviews, write_table
 from textlora.data.loading import load_parts
 from textlora.run import RunFolder
-from textlora.training.building import build_classifier, tokenize_parts
+from textlora.training.building import prepare
 from textlora.training.estimate import estimate_training, estimate_with
 from textlora.training.job import train
 
@@ -77,13 +76,11 @@ def test_within_a_factor_of_two(
 def test_the_classifier_is_left_as_it_was(make_config: Callable[..., Any]) -> None:
     config = make_config()
     parts = load_parts(config.data)
-    classifier = build_classifier(config, parts)
-    sequences = tokenize_parts(parts, classifier.predictor)
-    model = classifier.predictor.model
+    prepared = prepare(config, parts)
+    model = prepared.classifier.predictor.model
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    states = frozen_states(Path(config.model.name_or_path))
     state = torch.random.get_rng_state()
-    estimate_with(config, classifier, sequences, parts, states=states)
+    estimate_with(prepared)
     assert torch.equal(torch.random.get_rng_state(), state)
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]), name

@@ -10,20 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 
 from support.tiny import Reviews
-from textlora.baselines.classifiers import FrozenEncoder, LabelledTexts
+from textlora.baselines.classifiers import FrozenEncoder
 from textlora.data.python import parts_from_python
 from textlora.inference.predictor import Predictor
 from textlora.model.heads import HeadSpec, classification_loss
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 from textlora.training import job
-from textlora.training.building import build_classifier, tokenize_parts
-from textlora.training.settling import settle
+from textlora.training.building import prepare
 from textlora.training.start import SHARE_LEFT, flattened, start_at_regression
-from textlora.training.verdict import labelled_texts
 
 from .conftest import adapter_bytes, cut_and_resumed, interrupt
 
@@ -68,12 +65,10 @@ def started(config: Any, reviews: Reviews, kind: str, forget: int | None = None)
     if forget is not None:
         kept = np.flatnonzero(parts.train.targets != forget)
         parts = replace(parts, train=parts.train.select(kept))
-    settled = settle(config, parts, Console(quiet=True))
-    predictor = build_classifier(settled.config, parts).predictor
-    sequences = tokenize_parts(parts, predictor)
-    start_at_regression(predictor, parts, sequences, settled.states, "accuracy")
-    rows: dict[str, LabelledTexts] = labelled_texts(parts, sequences)
-    regression = FrozenEncoder(settled.states, parts.labels.num_labels)
+    prepared = prepare(config, parts)
+    predictor, rows = prepared.classifier.predictor, prepared.rows()
+    start_at_regression(predictor, rows, prepared.states, "accuracy")
+    regression = FrozenEncoder(prepared.states, parts.labels.num_labels)
     regression.fit(rows["train"], rows["validation"])
     return predictor, regression, rows["validation"]
 

@@ -11,7 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textlora.training.trainer import FEWEST_TOKENS, ClassifierTrainer, DroppedTokens
+from textlora.training.regularization import FEWEST_TOKENS, DroppedTokens
+from textlora.training.trainer import ClassifierTrainer
 
 from .conftest import adapter_bytes
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from textlora.config import SettledEvaluation
+from textlora.data.labels import Targets
 from textlora.inference.evaluating import metrics_of
 from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import Logits
 from textlora.metrics.calibration import Calibration, calibrate
 from textlora.metrics.decisions import choose_decision
-from textlora.training.trainer import Metrics, Targets
+
+Metrics = Callable[[Targets, Logits], dict[str, float]]
+"""Metrics by name, of targets and raw logits `[texts, units]`."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,29 +14,24 @@ from rich.console import Console
 from torch import nn
 
 from textlora.config import RunConfig, SettledConfig
-from textlora.data.loading import Part, Parts
+from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError
-from textlora.inference.frozen_states import FrozenStates
-from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, length_batches, score
 from textlora.inspection.records import Estimate
 from textlora.model.forward import Forward, TokenSequences
-from textlora.training.building import (
-    Classifier,
-    build_classifier,
-    tokenize_parts,
-)
+from textlora.training.building import Classifier, Prepared, prepare
 from textlora.training.deciding import validation_metrics
 from textlora.training.fitting import training_inputs
-from textlora.training.settling import may_refit, settle
+from textlora.training.settling import may_refit
+from textlora.training.trainer import LabelledSequences
 from textlora.training.trials import (
     RegressionCost,
     StepCost,
-    TrialSteps,
     peak_memory,
     regression_cost,
     select_sequences,
+    step_seconds,
     trial_batches,
     trial_rows,
     weights_kept,
@@ -97,35 +93,18 @@ def estimate_training(config: RunConfig, parts: Parts, *, steps: int | None = No
     """
     if parts.validation is None:
         raise ConfigError("There are no validation rows.", "Give some with --valid.")
-    settled = settle(config, parts, Console(quiet=True))
-    classifier = build_classifier(settled.config, parts)
-    windows = config.data.train_windows
-    sequences = tokenize_parts(parts, classifier.predictor, train_windows=windows)
-    return estimate_with(
-        settled.config, classifier, sequences, parts, states=settled.states, steps=steps
-    )
+    return estimate_with(prepare(config, parts), steps=steps)
 
 
-def estimate_with(
-    config: SettledConfig,
-    classifier: Classifier,
-    sequences: Mapping[str, TokenizedTexts],
-    parts: Parts,
-    *,
-    states: FrozenStates,
-    steps: int | None = None,
-) -> Estimate:
+def estimate_with(prepared: Prepared, *, steps: int | None = None) -> Estimate:
     """Estimate with a classifier that is built; its weights are put back afterwards.
 
     Args:
-        config: every setting of the training.
-        classifier: the classifier to be trained.
-        sequences: token ids by part, "train" and "validation" among them.
-        parts: the data.
-        states: the frozen encoder.
+        prepared: the training, with rows to validate on.
         steps: steps to measure, after two that are not counted; None: by their length.
     """
-    predictor = classifier.predictor
+    config, classifier, sequences = prepared.config, prepared.classifier, prepared.sequences
+    predictor, targets = classifier.predictor, prepared.parts.train.targets
     train, validation = sequences["train"], sequences["validation"]
     size = min(config.training.per_device_train_batch_size, len(train))
     count = steps or _steps_to_measure(train.lengths, size)
@@ -142,33 +121,35 @@ def estimate_with(
         weights_kept(predictor.model),
         training_inputs(config, classifier, chosen, Console(quiet=True)) as (forward, inputs),
     ):
-        prepare = time.perf_counter() - started
-        targets = parts.train.targets[text_of]
-        trial = TrialSteps(predictor, forward, config.training, inputs["train"], targets)
+        prepare_seconds = time.perf_counter() - started
+        trial = LabelledSequences(
+            inputs["train"], targets[text_of], np.arange(len(rows) + 1, dtype=np.int64)
+        )
+        steps_of = partial(step_seconds, predictor, forward, config, trial)
         order = list(range(len(rows)))
-        of_full = trial.measure(order[: len(full) * size], size, warm_up=2)
-        of_small = trial.measure(order[len(full) * size :], len(small[0]), warm_up=1)
+        of_full = steps_of(order[: len(full) * size], size=size, warm_up=2)
+        of_small = steps_of(order[len(full) * size :], size=len(small[0]), warm_up=1)
         memory, gpu_memory = peak_memory()
         validate = _score_speed(predictor.model, forward, inputs["validation"])
         item = inputs["train"][0]
     final, kept = validate, 0
     if classifier.prefix is not None:
         final = _score_speed(predictor.model, predictor.forward, chosen["validation"])
-        prepare /= sum(int(part.lengths.sum()) for part in chosen.values())
+        prepare_seconds /= sum(int(part.lengths.sum()) for part in chosen.values())
         kept = item.element_size() * item.shape[-1]
     measured = _Measured(
-        prepare=prepare if classifier.prefix is not None else 0.0,
+        prepare=prepare_seconds if classifier.prefix is not None else 0.0,
         step=StepCost.through(of_full, of_small),
         steps=count,
         validate=validate,
         final=final,
-        metrics=_metrics_seconds(predictor, parts.validation, config),
-        regressions=regression_cost(config, parts, sequences, states),
+        metrics=_metrics_seconds(prepared),
+        regressions=regression_cost(config, prepared.parts, sequences, prepared.states),
         memory=memory,
         gpu_memory=gpu_memory,
         kept=kept,
     )
-    again = may_refit(config, parts)
+    again = may_refit(config, prepared.parts)
     return _extrapolate(config, classifier, forward, sequences, measured, refits=again)
 
 
@@ -177,13 +158,13 @@ def _steps_to_measure(lengths: np.ndarray[Any, Any], size: int) -> int:
     return min(max(wanted, LEAST_STEPS), MOST_STEPS)
 
 
-def _metrics_seconds(predictor: Predictor, validation: Part | None, config: SettledConfig) -> float:
-    """Return the seconds for an evaluation's figures: with many classes, more than the scoring."""
-    assert validation is not None  # noqa: S101 - estimate_training has asked
-    shape = len(validation), predictor.spec.head.num_units
+def _metrics_seconds(prepared: Prepared) -> float:
+    """Return the seconds for an evaluation's metrics: with many classes, more than the scoring."""
+    predictor, targets = prepared.classifier.predictor, prepared.rows()["validation"].targets
+    shape = len(targets), predictor.spec.head.num_units
     logits = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     started = time.perf_counter()
-    validation_metrics(predictor, config.evaluation)(validation.targets, logits)
+    validation_metrics(predictor, prepared.config.evaluation)(targets, logits)
     return time.perf_counter() - started
 
 

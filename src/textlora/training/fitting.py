@@ -1,54 +1,273 @@
-"""The training itself: from a classifier that is ready to its best weights, by the Trainer."""
+"""The training itself: from a classifier that is ready to its best weights."""
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from peft import PeftModel
 from rich.console import Console
-from torch import nn
-from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
-from transformers.trainer_callback import PrinterCallback
+from torch import Tensor
 
-from textlora.config import RunConfig, SettledConfig, SettledTraining
-from textlora.data.loading import Part, Parts
+from textlora.baselines.classifiers import FrozenEncoder, LabelledTexts
+from textlora.config import RunConfig, SettledConfig
+from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import storage_errors
 from textlora.fast.frozen_layers import PrefixStates
 from textlora.files import cache_dir
 from textlora.inference.predictor import Predictor
-from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, Offsets, length_batches
+from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, Logits, length_batches
 from textlora.metrics.history import EpochRecord
+from textlora.metrics.statistics import Metric
 from textlora.model.forward import Forward, TokenSequences
 from textlora.model.frozen_layers import PrefixForward
 from textlora.report.terminal import labelled, progress_bar
 from textlora.report.wording import count, duration, size
-from textlora.run import RunFolder, write_text
 from textlora.training import checkpoints
-from textlora.training.arguments import class_weights, optimizer_of, training_arguments
-from textlora.training.building import Classifier
-from textlora.training.deciding import validation_metrics
+from textlora.training.arguments import class_weights, shortened
+from textlora.training.building import Classifier, Prepared, tokenize_part
 from textlora.training.diagnosis import kept_its_start, second_try_of, trivial_loss
-from textlora.training.progress import ProgressCallback, record_of
+from textlora.training.progress import ProgressCallback
+from textlora.training.settling import may_refit, taught
 from textlora.training.start import (
-    StartCounts,
     put_weights,
+    start_at_layer,
+    start_at_regression,
     starts_at_regression,
-    trained_head,
     trained_weights,
 )
-from textlora.training.trainer import (
-    ClassifierTrainer,
-    DroppedTokens,
-    LabelledSequences,
-    OthersEveryEpoch,
-)
+from textlora.training.trainer import LabelledSequences, run_trainer
 from textlora.training.verdict import metric_of
+
+
+@dataclass(frozen=True)
+class Refit:
+    """What there is to know once a classifier was trained on all rows.
+
+    Args:
+        rows: all of them, for what else is to be trained on the same.
+        epochs: how long it took.
+        validation: logits of the validation rows before they were trained on, [texts, units].
+    """
+
+    rows: LabelledTexts
+    epochs: float
+    validation: Logits
+
+    @property
+    def told(self) -> str:
+        """What a reader of the metrics must know."""
+        return (
+            f"Once everything was chosen, {self.epochs:g} epochs on all {len(self.rows.texts):,} "
+            "rows followed, those of validation among them; figures on validation are from before."
+        )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained classifier, and how it became what it is.
+
+    Args:
+        prepared: what it was trained on (names of classes among the rows), and its settings: those
+            of the training that counts. Its classifier's model has the best weights.
+        history: the evaluations during training.
+        seconds: training time, evaluations included.
+        refitted: how it was trained once more on all rows; None: it was not.
+    """
+
+    prepared: Prepared
+    history: list[EpochRecord]
+    seconds: float
+    refitted: Refit | None = None
+
+    @property
+    def config(self) -> SettledConfig:
+        """The settings of the training that counts."""
+        return self.prepared.config
+
+    @property
+    def predictor(self) -> Predictor:
+        """The trained classifier, as yet without a temperature and a rule."""
+        return self.prepared.classifier.predictor
+
+    @property
+    def trivial_loss(self) -> float:
+        """The training loss below which something was learnt."""
+        parts = self.prepared.parts
+        names, targets = parts.labels.names, parts.train.targets
+        weights = class_weights(self.config.training.class_weight, targets, names)
+        return trivial_loss(targets, len(names), weights)
+
+
+def fit(
+    prepared: Prepared,
+    console: Console | None = None,
+    *,
+    checkpoints_folder: Path | None = None,
+    on_settings: Callable[[SettledConfig], None] = lambda config: None,
+) -> Fitted:
+    """Train: from the regression, with a second try if need be, and once more on all rows.
+
+    Args:
+        prepared: the classifier and its data, validation rows among them.
+        console: where progress is shown; None for silence.
+        checkpoints_folder: where checkpoints are kept, and gone on from where there are sound ones;
+            None: into a temporary folder.
+        on_settings: told of the settings of a second try, before it begins.
+
+    Raises:
+        RunError: the training diverged.
+        StorageError: there is no room for a checkpoint.
+    """
+    console = console or Console(quiet=True)
+    if checkpoints_folder is None:
+        with tempfile.TemporaryDirectory() as folder:
+            return fit(prepared, console, checkpoints_folder=Path(folder) / "checkpoints")
+    started = time.perf_counter()
+    predictor, plain = prepared.classifier.predictor, prepared
+    fresh = trained_weights(predictor.model)
+    prepared = prepared.taught()
+    rows, metric = prepared.rows(), metric_of(prepared.config, prepared.parts)
+    regression = None
+    if starts_at_regression(prepared.config):
+        regression = start_at_regression(predictor, rows, prepared.states, metric)
+    history = _fit_best(prepared, rows, metric, checkpoints_folder, console)
+    if prepared.config.training.second_try and kept_its_start(history):
+        prepared = replace(prepared, config=second_try_of(prepared.config))
+        rate = prepared.config.training.learning_rate
+        told = f"no epoch beat the start; once more at a learning rate of {rate:g}"
+        console.print(labelled("Again", told, "bold yellow"))
+        # In this order: a kill in between repeats the first try, and never mixes the two.
+        checkpoints.discard_all(checkpoints_folder)
+        on_settings(prepared.config)
+        history = _fit_best(prepared, rows, metric, checkpoints_folder, console)
+    # With what was before a resumption.
+    seconds = max(time.perf_counter() - started, history[-1].seconds)
+    refitted = None
+    # Only where training got beyond its start.
+    if may_refit(prepared.config, prepared.parts) and not kept_its_start(history):
+        started = time.perf_counter()
+        plain = replace(plain, config=prepared.config)
+        refitted = _refit(plain, fresh, regression, history, metric, console)
+        seconds += time.perf_counter() - started
+    return Fitted(prepared, history, seconds, refitted)
+
+
+def _fit_best(
+    prepared: Prepared,
+    rows: Mapping[str, LabelledTexts],
+    metric: Metric,
+    folder: Path,
+    console: Console,
+) -> list[EpochRecord]:
+    """Train, and keep the best checkpoint's weights, or the start's if none was better."""
+    predictor, several = prepared.classifier.predictor, prepared.parts.labels.multi_label
+    progress = ProgressCallback(console, metric=metric, multi_label=several)
+    start = trained_weights(predictor.model)
+    checkpoint = _checkpoint_to_resume(folder, console)
+    inputs = training_inputs(prepared.config, prepared.classifier, prepared.sequences, console)
+    with inputs as (forward, sequences), progress.bar:
+        history = run_trainer(
+            predictor,
+            forward,
+            prepared.config,
+            LabelledSequences.of(rows["train"], sequences["train"]),
+            LabelledSequences.of(rows["validation"], sequences["validation"]),
+            folder=folder,
+            checkpoint=checkpoint,
+            callbacks=[progress],
+        )
+    if kept_its_start(history):
+        put_weights(predictor.model, start)
+    return history
+
+
+def _refit(
+    prepared: Prepared,
+    fresh: Mapping[str, Tensor],
+    regression: FrozenEncoder | None,
+    history: Sequence[EpochRecord],
+    metric: Metric,
+    console: Console,
+) -> Refit:
+    """Train on the rows of train and validation together, from fresh weights.
+
+    Args:
+        prepared: the classifier, which was trained, and the rows as they are in the table.
+        fresh: the trained parameters before any training, by name.
+        regression: where the head began; None: at random. It is fitted to all rows.
+        history: evaluations of the training before: the best one says how long this one takes.
+        metric: what is judged by.
+        console: where progress is shown.
+    """
+    config, parts = prepared.config, prepared.parts
+    predictor = prepared.classifier.predictor
+    validation = predictor.logits(prepared.sequences["validation"])
+    rows = all_rows(config, predictor, parts)
+    epochs = next(record.epoch for record in history if record.best)
+    told = f"{epochs:g} epochs on all {len(rows.texts):,} rows, those of validation among them"
+    console.print(labelled("All rows", told))
+    put_weights(predictor.model, fresh)
+    if regression is not None:
+        regression.refit(rows)
+        start_at_layer(predictor, regression, rows)
+        regression.states.release()
+    progress = ProgressCallback(console, metric=metric, multi_label=parts.labels.multi_label)
+    inputs = training_inputs(config, prepared.classifier, {"train": rows.sequences}, console)
+    with inputs as (forward, sequences), progress.bar:
+        run_trainer(
+            predictor,
+            forward,
+            config.model_copy(update={"training": shortened(config.training, epochs)}),
+            LabelledSequences.of(rows, sequences["train"]),
+            callbacks=[progress],
+        )
+    return Refit(rows, epochs, validation)
+
+
+def all_rows(config: SettledConfig, predictor: Predictor, parts: Parts) -> LabelledTexts:
+    """Return the rows of train and validation together, as they are trained on."""
+    assert parts.validation is not None  # noqa: S101 - there is no training without
+    part = taught(parts.train.joined(parts.validation), parts.labels.names, config)
+    tokens = tokenize_part(part, predictor, whole=config.data.train_windows)
+    return LabelledTexts(part.table.texts, tokens, part.targets, part.relative_weights)
+
+
+def _checkpoint_to_resume(folder: Path, console: Console) -> Path | None:
+    checkpoint, unsound = checkpoints.newest_sound(folder)
+    for path in unsound:
+        console.print(labelled("Resume", f"{path.name} is incomplete and is not used"))
+    checkpoints.discard(unsound)
+    if checkpoint is not None:
+        checkpoints.check_contents(checkpoint)
+        console.print(labelled("Resume", f"from {checkpoint.name}"))
+    return checkpoint
+
+
+@contextmanager
+def training_inputs(
+    config: RunConfig,
+    classifier: Classifier,
+    sequences: Mapping[str, TokenizedTexts],
+    console: Console,
+) -> Iterator[tuple[Forward, Mapping[str, TokenSequences]]]:
+    """Yield what the training runs, and on what, by part."""
+    if classifier.prefix is None:
+        yield classifier.predictor.forward, sequences
+        return
+    with prefix_cache(
+        classifier.prefix,
+        sequences,
+        ram_gb=config.compute.prefix_ram_gb,
+        folder=cache_dir() / "prefix",
+        console=console,
+    ) as states:
+        yield classifier.prefix, states
+
 
 _GB = 1_000_000_000
 
@@ -112,243 +331,3 @@ def _tell(console: Console, forward: PrefixForward, states: PrefixStates, second
 def _below(forward: PrefixForward) -> str:
     last = forward.first_layer - 1
     return "layer 0" if last == 0 else f"layers 0 to {last}"
-
-
-def contrastive_part(
-    predictor: Predictor, training: SettledTraining
-) -> tuple[float, nn.Module] | None:
-    """Return the weight of the contrastive loss and the head that it looks into, if it is on."""
-    if not training.contrastive_weight:
-        return None
-    return training.contrastive_weight, trained_head(predictor.model)
-
-
-def labelled_rows(
-    sequences: TokenSequences, text_offsets: Offsets, part: Part
-) -> LabelledSequences:
-    """Return the sequences of a part's texts with its targets and its rows' weights.
-
-    Args:
-        sequences: of all texts, those of a text together.
-        text_offsets: the first sequence of each text, and the end, `[texts + 1]`.
-        part: the same texts.
-    """
-    return LabelledSequences(sequences, part.targets, text_offsets, part.relative_weights)
-
-
-@contextmanager
-def classifier_trainer(
-    config: SettledConfig,
-    predictor: Predictor,
-    forward: Forward,
-    arguments: TrainingArguments,
-    *,
-    train: LabelledSequences,
-    validation: LabelledSequences | None,
-    callbacks: Sequence[TrainerCallback],
-) -> Iterator[ClassifierTrainer]:
-    """Yield the Trainer that these settings ask for, and leave the model as it was trained.
-
-    Args:
-        config: every setting.
-        predictor: the classifier with its adapter.
-        forward: how batches are run in training.
-        arguments: of the same settings.
-        train: rows to train on.
-        validation: rows to choose by; None: nothing is chosen.
-        callbacks: told of every step.
-
-    Raises:
-        ConfigError: a class weight names no class.
-    """
-    spec, training = predictor.spec, config.training
-    callbacks = list(callbacks)
-    if training.token_dropout:
-        dropped = DroppedTokens(train.sequences, training.token_dropout, arguments.seed)
-        train = replace(train, sequences=dropped)
-        callbacks.append(OthersEveryEpoch(dropped))
-    trainer = ClassifierTrainer(
-        predictor.model,
-        head=spec.head,
-        forward=forward,
-        window_pooling=spec.window_pooling,
-        metrics=validation_metrics(predictor, config.evaluation),
-        args=arguments,
-        train_dataset=train,
-        eval_dataset=validation,
-        callbacks=callbacks,
-        class_weights=class_weights(training.class_weight, train.targets, spec.label_names),
-        contrastive=contrastive_part(predictor, training),
-        prefer_later=starts_at_regression(config),
-        optimizer=optimizer_of(training),
-    )
-    trainer.remove_callback(PrinterCallback)
-    try:
-        yield trainer
-    finally:
-        if trainer.head_input is not None:
-            trainer.head_input.close()
-
-
-def fit_to_the_end(
-    config: SettledConfig,
-    predictor: Predictor,
-    forward: Forward,
-    rows: LabelledSequences,
-    *,
-    callbacks: Sequence[TrainerCallback] = (),
-) -> None:
-    """Train from the weights as they are; those after the last step stay.
-
-    Nothing is chosen on the way and nothing is written, so no row but those given has any
-    influence.
-
-    Args:
-        config: every setting; those of evaluations on the way have no meaning here.
-        predictor: the classifier with its adapter.
-        forward: how batches are run in training.
-        rows: to train on.
-        callbacks: told of every step.
-
-    Raises:
-        RunError: the training diverged.
-    """
-    # The Trainer makes its folder, though nothing is written into it.
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        classifier_trainer(
-            config,
-            predictor,
-            forward,
-            training_arguments(config.training, Path(folder), choose_best=False),
-            train=rows,
-            validation=None,
-            callbacks=callbacks,
-        ) as trainer,
-    ):
-        trainer.train()
-    predictor.model.eval()
-
-
-def training_floor(config: SettledConfig, parts: Parts) -> float:
-    """Return the training loss below which something was learnt."""
-    names = parts.labels.names
-    weights = class_weights(config.training.class_weight, parts.train.targets, names)
-    return trivial_loss(parts.train.targets, len(names), weights)
-
-
-def fit_twice_if_need_be(
-    config: SettledConfig,
-    classifier: Classifier,
-    parts: Parts,
-    sequences: dict[str, TokenizedTexts],
-    folder: RunFolder,
-    console: Console,
-) -> tuple[SettledConfig, list[EpochRecord]]:
-    """Train; where that did not get beyond its start, once more at a lower learning rate.
-
-    `fit` has put the start's weights back by then, so that the second try begins there, too.
-
-    Returns:
-        The settings of the training that counts, and its evaluations.
-    """
-    history = fit(config, classifier, parts, sequences, folder, console)
-    if not config.training.second_try or not kept_its_start(history):
-        return config, history
-    config = second_try_of(config)
-    rate = config.training.learning_rate
-    told = f"no epoch beat the start; once more at a learning rate of {rate:g}"
-    console.print(labelled("Again", told, "bold yellow"))
-    # In this order: a kill in between repeats the first try, and never mixes the two.
-    checkpoints.discard_all(folder.checkpoints)
-    write_text(folder.config, config.to_yaml())
-    return config, fit(config, classifier, parts, sequences, folder, console)
-
-
-def fit(
-    config: SettledConfig,
-    classifier: Classifier,
-    parts: Parts,
-    sequences: dict[str, TokenizedTexts],
-    folder: RunFolder,
-    console: Console,
-) -> list[EpochRecord]:
-    """Train, keep the best checkpoint's weights in the model, and return the evaluations."""
-    predictor = classifier.predictor
-    assert parts.validation is not None  # noqa: S101 - train has asked
-    assert isinstance(predictor.model, PeftModel)  # noqa: S101
-    metric, several = metric_of(config, parts), parts.labels.multi_label
-    progress = ProgressCallback(console, metric=metric, multi_label=several)
-    callbacks: list[TrainerCallback] = [progress]
-    if config.training.early_stopping_patience is not None:
-        callbacks.append(EarlyStoppingCallback(config.training.early_stopping_patience))
-    start = trained_weights(predictor.model)
-    counting = StartCounts() if starts_at_regression(config) else None
-    if counting is not None:
-        callbacks.append(counting)
-    # Before the frozen layers are run, which may take minutes: it refuses what cannot be.
-    arguments = training_arguments(config.training, folder.checkpoints)
-    with training_inputs(config, classifier, sequences, console) as (forward, inputs):
-        train, validation = (
-            labelled_rows(inputs[name], sequences[name].text_offsets, part)
-            for name, part in (("train", parts.train), ("validation", parts.validation))
-        )
-        with classifier_trainer(
-            config,
-            predictor,
-            forward,
-            arguments,
-            train=train,
-            validation=validation,
-            callbacks=callbacks,
-        ) as trainer:
-            if counting is not None:
-                counting.trainer = trainer
-            checkpoint = _checkpoint_to_resume(folder, console)
-            resumed = None if checkpoint is None else str(checkpoint)
-            writing = storage_errors(f"writing a checkpoint to {folder.checkpoints}")
-            with progress.bar, writing, checkpoints.only_plain_values():
-                trainer.train(resume_from_checkpoint=resumed)
-    history = _history(trainer)
-    if kept_its_start(history):
-        put_weights(predictor.model, start)
-    predictor.model.eval()
-    return history
-
-
-@contextmanager
-def training_inputs(
-    config: RunConfig,
-    classifier: Classifier,
-    sequences: Mapping[str, TokenizedTexts],
-    console: Console,
-) -> Iterator[tuple[Forward, Mapping[str, TokenSequences]]]:
-    """Yield what the training runs, and on what, by part."""
-    if classifier.prefix is None:
-        yield classifier.predictor.forward, sequences
-        return
-    with prefix_cache(
-        classifier.prefix,
-        sequences,
-        ram_gb=config.compute.prefix_ram_gb,
-        folder=cache_dir() / "prefix",
-        console=console,
-    ) as states:
-        yield classifier.prefix, states
-
-
-def _checkpoint_to_resume(folder: RunFolder, console: Console) -> Path | None:
-    checkpoint, unsound = checkpoints.newest_sound(folder.checkpoints)
-    for path in unsound:
-        console.print(labelled("Resume", f"{path.name} is incomplete and is not used"))
-    checkpoints.discard(unsound)
-    if checkpoint is not None:
-        checkpoints.check_contents(checkpoint)
-        console.print(labelled("Resume", f"from {checkpoint.name}"))
-    return checkpoint
-
-
-def _history(trainer: ClassifierTrainer) -> list[EpochRecord]:
-    records = [record_of(entry) for entry in trainer.state.log_history if "eval_loss" in entry]
-    best = trainer.state.best_global_step
-    return [replace(record, best=record.step == best) for record in records]

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Console
 
 from textlora.config import RunConfig, SampleText, SettledConfig
 from textlora.data.labels import LabelSet
 from textlora.data.loading import Parts, load_parts
-from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError, TextloraError
-from textlora.inference.predictor import Prediction, Predictor
+from textlora.inference.predictor import Prediction
 from textlora.inspection import Inspection, inspect_parts, short_lines
-from textlora.metrics.decisions import check_rule
 from textlora.metrics.history import BeforeAfter
 from textlora.report.terminal import LongWork, labelled
 from textlora.run import RunFolder, write_text
-from textlora.training.arguments import class_weights
-from textlora.training.building import (
-    Classifier,
-    build_classifier,
-    named_parts,
-    tokenize_part,
-    tokenize_parts,
-)
-from textlora.training.concluding import conclude, is_refitted, refit
+from textlora.training.building import Prepared, named_parts, prepare
+from textlora.training.concluding import conclude
 from textlora.training.diagnosis import notices
-from textlora.training.fitting import fit_twice_if_need_be, training_floor
+from textlora.training.fitting import fit
 from textlora.training.reporting import write_report
 from textlora.training.results import TrainedRun, write_results
-from textlora.training.settling import settle, taught
-from textlora.training.start import start_at_regression, starts_at_regression, trained_weights
-from textlora.training.verdict import judged_part, metric_of
+from textlora.training.verdict import judged_part
 
 SHOWN_ROWS = 5
 
@@ -137,107 +126,49 @@ def train(
             "There are no validation rows to choose the best epoch by (data.validation_size is 0).",
             "Set data.validation_size to a share such as 0.1, or give rows with --valid.",
         )
-    settled = settle(config, parts, console)
-    config = settled.config
-    check_settings(config, parts)
-    classifier = build_classifier(config, parts)
-    with LongWork(console, "tokenizing"):
-        sequences = tokenize_parts(
-            parts, classifier.predictor, train_windows=config.data.train_windows
-        )
-    announce(console, parts, classifier, settled.reasons)
-    inspection = inspect(parts, sequences, classifier.predictor, console)
-    chosen = choose(config.data.sample_texts, parts)
-    before = classifier.predictor.predict([sample.text for sample in chosen])
+    prepared = prepare(config, parts, console)
+    announce(console, prepared)
+    inspection = inspect(prepared, console)
+    samples = choose(config.data.sample_texts, parts)
+    texts = [sample.text for sample in samples]
+    before = prepared.classifier.predictor.predict(texts)
     # The folder is touched only now: a mistake in the settings or the data leaves it as it was.
     with _Failing(folder, resume, overwrite):
-        write_text(folder.config, config.to_yaml())
-        started = time.perf_counter()
-        fresh = trained_weights(classifier.predictor.model)
-        # What is told of the data is told of the table; all that learns, learns from this.
-        train_part = taught(parts.train, parts.labels.names, config)
-        taught_parts, taught_tokens = replace(parts, train=train_part), sequences
-        if train_part is not parts.train:
-            whole = config.data.train_windows
-            tokens = tokenize_part(train_part, classifier.predictor, whole=whole)
-            taught_tokens = {**sequences, "train": tokens}
-        regression = None
-        if starts_at_regression(config):
-            regression = start_at_regression(
-                classifier.predictor,
-                taught_parts,
-                taught_tokens,
-                settled.states,
-                metric_of(config, parts),
-            )
-        config, history = fit_twice_if_need_be(
-            config, classifier, taught_parts, taught_tokens, folder, console
-        )
-        # With what was before a resumption.
-        seconds = max(time.perf_counter() - started, history[-1].seconds)
-        refitted = None
-        if is_refitted(config, parts, history):
-            started = time.perf_counter()
-            refitted = refit(
-                *(config, classifier, parts, sequences, fresh, regression, history, console)
-            )
-            seconds += time.perf_counter() - started
-        conclusion = conclude(
-            config,
-            classifier.predictor,
-            taught_parts,
-            taught_tokens,
-            seconds,
-            settled.states,
+        write_settings(folder, prepared.config)
+        fitted = fit(
+            prepared,
             console,
-            refitted=refitted,
+            checkpoints_folder=folder.checkpoints,
+            on_settings=partial(write_settings, folder),
         )
-        after = conclusion.predictor.predict([sample.text for sample in chosen])
+        conclusion = conclude(fitted, console)
         lead = conclusion.results[judged_part(parts)].metrics
-        told = notices(history, lead, training_floor(config, parts), config.training)
         run = TrainedRun(
             folder=folder,
-            config=config,
-            parameters=classifier.parameters,
-            history=history,
+            config=fitted.config,
+            parameters=prepared.classifier.parameters,
+            history=fitted.history,
             conclusion=conclusion,
-            before_after=compare(chosen, before, after),
+            before_after=compare(samples, before, conclusion.predictor.predict(texts)),
             inspection=inspection,
-            seconds=seconds,
-            notices=told,
-            refitted=refitted,
+            seconds=fitted.seconds,
+            notices=notices(fitted.history, lead, fitted.trivial_loss, fitted.config.training),
+            refitted=fitted.refitted,
         )
-        write_results(run, parts, classifier.untrained)
+        write_results(run, parts, prepared.classifier.untrained)
         if report:
-            write_report(run, parts, sequences)
+            write_report(run, parts, prepared.sequences)
     return run
 
 
-def check_settings(config: SettledConfig, parts: Parts) -> None:
-    """Refuse rules and weights that do not fit the classes, before anything is trained.
-
-    Raises:
-        ConfigError: one does not.
-    """
-    labels, settings = parts.labels, config.evaluation
-    check_rule(labels.names, labels.multi_label, settings.threshold, settings.costs)
-    if labels.multi_label and config.training.contrastive_weight:
-        raise ConfigError(
-            "training.contrastive_weight is for one label per text; here a text may have several.",
-            "Leave it out, or set it to 0.",
-        )
-    if labels.multi_label and config.training.class_names:
-        raise ConfigError(
-            "training.class_names is for one label per text; here a text may have several.",
-            "Leave it out, or set it to false.",
-        )
-    class_weights(config.training.class_weight, parts.train.targets, labels.names)
+def write_settings(folder: RunFolder, config: SettledConfig) -> None:
+    """Write the settings of a run, by which it is resumed and repeated."""
+    write_text(folder.config, config.to_yaml())
 
 
-def announce(
-    console: Console, parts: Parts, classifier: Classifier, reasons: Sequence[str] = ()
-) -> None:
+def announce(console: Console, prepared: Prepared) -> None:
     """Say what is about to be trained, on what, and by which settings that followed the data."""
+    parts, classifier = prepared.parts, prepared.classifier
     rows = ", ".join(f"{len(part.table):,} {name}" for name, part in named_parts(parts).items())
     console.print(labelled("Data", f"{rows}; {_classes_in_words(parts.labels.names)}"))
     for note in parts.notes:
@@ -255,7 +186,7 @@ def announce(
     console.print(labelled("Model", model))
     console.print(labelled("Trainable", f"{classifier.parameters} parameters"))
     console.print(labelled("Path", classifier.path_reason))
-    for number, line in enumerate(reasons):
+    for number, line in enumerate(prepared.reasons):
         console.print(labelled("Settings" if number == 0 else "", line))
 
 
@@ -265,15 +196,14 @@ def _classes_in_words(names: Sequence[str]) -> str:
     return f"{len(names)} classes: {', '.join(names[:NAMED_CLASSES])}, …"
 
 
-def inspect(
-    parts: Parts, sequences: Mapping[str, TokenizedTexts], predictor: Predictor, console: Console
-) -> Inspection:
+def inspect(prepared: Prepared, console: Console) -> Inspection:
     """Look at the data, and say what matters in a training."""
-    rows = sum(len(part) for part in named_parts(parts).values())
+    rows = sum(len(part) for part in named_parts(prepared.parts).values())
     near = rows <= MOST_ROWS_FOR_NEAR
+    longest = prepared.classifier.predictor.spec.max_length
     with LongWork(console, "comparing texts"):
         inspection = inspect_parts(
-            parts, sequences, max_length=predictor.spec.max_length, near=near
+            prepared.parts, prepared.sequences, max_length=longest, near=near
         )
     lines = short_lines(inspection)
     if not near:

@@ -23,16 +23,16 @@ from textlora.model.fast_forward import FastForward
 from textlora.model.forward import Forward, TokenSequences
 from textlora.model.frozen_layers import PrefixForward
 from textlora.model.heads import probabilities
-from textlora.training.building import Classifier, build_classifier, tokenize_parts
-from textlora.training.fitting import fit_to_the_end, labelled_rows, training_inputs
-from textlora.training.job import announce, check_settings
-from textlora.training.settling import settle
+from textlora.training.building import Classifier, prepare
+from textlora.training.fitting import training_inputs
+from textlora.training.job import announce
 from textlora.training.start import (
     put_weights,
     start_at_states,
     starts_at_regression,
     trained_weights,
 )
+from textlora.training.trainer import LabelledSequences, run_trainer
 
 
 @dataclass(frozen=True)
@@ -132,11 +132,13 @@ class Refitter:
         if texts.states is not None:
             start_at_states(self.predictor, texts.states, part)
         training = self.config.training.model_copy(update={"seed": seed})
-        fit_to_the_end(
-            self.config.model_copy(update={"training": training}),
+        run_trainer(
             self.predictor,
             self.forward,
-            labelled_rows(texts.sequences, texts.text_offsets, part),
+            self.config.model_copy(update={"training": training}),
+            LabelledSequences(
+                texts.sequences, part.targets, texts.text_offsets, part.relative_weights
+            ),
             callbacks=callbacks,
         )
 
@@ -185,18 +187,16 @@ def refitting(
     config = config.model_copy(
         update={"training": config.training.model_copy(update=_NO_MORE_ROWS)}
     )
-    settled = settle(config, parts, console)
-    check_settings(settled.config, parts)
-    classifier = _with_prefix(build_classifier(settled.config, parts))
-    windows = config.data.train_windows or parts.validation is None
-    tokens = tokenize_parts(parts, classifier.predictor, train_windows=windows)
-    announce(console, parts, classifier, settled.reasons)
+    prepared = prepare(config, parts, console)
+    announce(console, prepared)
+    config, tokens = prepared.config, prepared.sequences
+    classifier = _with_prefix(prepared.classifier)
     states: dict[str, FloatArray] = {}
-    if starts_at_regression(settled.config):
-        states["train"] = settled.states(tokens["train"])
-        settled.states.release()
+    if starts_at_regression(config):
+        states["train"] = prepared.states(tokens["train"])
+        prepared.states.release()
     with training_inputs(config, classifier, tokens, console) as (forward, inputs):
-        refitter = Refitter.of(classifier.predictor, forward, settled.config)
+        refitter = Refitter.of(classifier.predictor, forward, config)
         try:
             texts = {
                 name: Texts(inputs[name], tokens[name].text_offsets, states.get(name))

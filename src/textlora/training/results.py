@@ -28,7 +28,8 @@ from textlora.metrics.statistics import Metric, judging_metric
 from textlora.model.adapters import ParameterCount, UntrainedAdapter, export_adapter
 from textlora.model.card import Circumstances, model_card
 from textlora.run import RunFolder, write_json, write_text
-from textlora.training.concluding import Conclusion, PartResult, Refit
+from textlora.training.concluding import Conclusion, PartResult
+from textlora.training.fitting import Refit
 
 PACKAGES = (
     "textlora",

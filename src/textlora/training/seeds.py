@@ -18,8 +18,8 @@ from textlora.recipes import load_recipe
 from textlora.report.comparisons import Repetition, Repetitions, Rival, repetitions, rival_of
 from textlora.run import RunFolder, SeedsFolder, write_json
 from textlora.training.building import named_parts, tokenize_parts
-from textlora.training.concluding import all_rows
 from textlora.training.diagnosis import second_try_of
+from textlora.training.fitting import all_rows
 from textlora.training.job import train
 from textlora.training.settling import may_refit, settle, taught
 from textlora.training.verdict import judged_part, metric_of, resampling, train_rivals

@@ -10,7 +10,6 @@ features and underperform out-of-distribution, ICLR 2022 (LP-FT).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,14 +21,12 @@ from textlora.baselines.classifiers import FrozenEncoder, LabelledTexts
 from textlora.baselines.logistic import regression_layer
 from textlora.config import SettledConfig
 from textlora.data.labels import Targets
-from textlora.data.loading import Part, Parts
-from textlora.data.tokenizing import TokenizedTexts
+from textlora.data.loading import Part
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
 from textlora.metrics.scores import FloatArray
 from textlora.metrics.statistics import Metric
 from textlora.model.heads import HeadSpec, classification_loss
-from textlora.training.verdict import labelled_texts
 
 SHARE_LEFT = 0.8  # of the loss at random that the start has on the rows to train on, at least
 
@@ -55,8 +52,7 @@ def put_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 def start_at_regression(
     predictor: Predictor,
-    parts: Parts,
-    sequences: Mapping[str, TokenizedTexts],
+    rows: Mapping[str, LabelledTexts],
     states: FrozenStates,
     metric: Metric,
 ) -> FrozenEncoder:
@@ -64,16 +60,14 @@ def start_at_regression(
 
     Args:
         predictor: the classifier with its fresh adapter, whose update is zero.
-        parts: the data.
-        sequences: token ids, by part.
+        rows: of the splits "train" and "validation".
         states: the frozen encoder.
         metric: by which the penalty is chosen.
 
     Returns:
         The regression.
     """
-    rows = labelled_texts(replace(parts, test=None), sequences)
-    regression = FrozenEncoder(states, parts.labels.num_labels, metric)
+    regression = FrozenEncoder(states, predictor.spec.head.num_labels, metric)
     regression.fit(rows["train"], rows["validation"])
     start_at_layer(predictor, regression, rows["train"])
     states.release()

@@ -1,15 +1,13 @@
-"""The one subclass of `transformers.Trainer`, and the words it leaves out at random.
-
-Source: M. Iyyer, V. Manjunatha, J. Boyd-Graber, H. Daumé III, Deep unordered composition rivals
-syntactic methods for text classification, ACL 2015 (word dropout).
-"""
+"""The one subclass of `transformers.Trainer`, and the one place where one is made."""
 
 from __future__ import annotations
 
 import math
+import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,80 +16,43 @@ import torch
 from peft import PeftModel
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    EarlyStoppingCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainingArguments,
+)
+from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import rotate_checkpoints
 
+from textlora.baselines.classifiers import LabelledTexts
+from textlora.config import SettledConfig
+from textlora.data.labels import Targets
 from textlora.data.loading import Weights
-from textlora.errors import RunError
-from textlora.inference.scoring import Logits, Offsets, WindowPooling, score_texts
+from textlora.errors import RunError, storage_errors
+from textlora.inference.predictor import Predictor
+from textlora.inference.scoring import Offsets, WindowPooling, score_texts
+from textlora.metrics.history import EpochRecord
 from textlora.model.adapters import save_adapter
 from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import HeadSpec, classification_loss
+from textlora.training import checkpoints
+from textlora.training.arguments import class_weights, optimizer_of, training_arguments
 from textlora.training.checkpoints import seal
-from textlora.training.contrastive import ClassGroups, HeadInput, contrastive_loss
-
-FEWEST_TOKENS = 5  # below, with the two special ones, every token may be what the label hangs on
-
-
-@dataclass
-class DroppedTokens:
-    """Sequences without some of their tokens; the first and the last, special ones, stay.
-
-    What is left out follows from seed, epoch and position, so that a training that is resumed
-    sees what it would have seen.
-
-    Args:
-        sequences: token ids, or states of the lower layers, a row a token.
-        share: of the tokens that are left out.
-        seed: of the choice.
-        epoch: the pass over the rows.
-    """
-
-    sequences: TokenSequences
-    share: float
-    seed: int
-    epoch: int = 0
-
-    def __len__(self) -> int:
-        return len(self.sequences)
-
-    def __getitem__(self, index: int, /) -> Any:
-        sequence = self.sequences[index]
-        if len(sequence) < FEWEST_TOKENS:
-            return sequence
-        draw = np.random.default_rng([self.seed, self.epoch, index]).random(len(sequence))
-        draw[[0, -1]] = 1
-        return sequence[np.flatnonzero(draw >= self.share)]
-
-
-class OthersEveryEpoch(TrainerCallback):
-    """Says which epoch it is: a resumed one may begin in its middle, where datasets are not told.
-
-    Args:
-        sequences: what loses tokens.
-    """
-
-    def __init__(self, sequences: DroppedTokens) -> None:
-        self.sequences = sequences
-
-    def on_epoch_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
-        """Count."""
-        # Epochs are sums of steps' shares, a little less than what they stand for.
-        self.sequences.epoch = int((state.epoch or 0) + 1e-6)
-
+from textlora.training.deciding import Metrics, validation_metrics
+from textlora.training.progress import record_of
+from textlora.training.regularization import (
+    ClassGroups,
+    DroppedTokens,
+    HeadInput,
+    OthersEveryEpoch,
+    contrastive_loss,
+)
+from textlora.training.start import StartCounts, starts_at_regression, trained_head
 
 # Fewer validation rows than these tell checkpoints apart by chance.
 ENOUGH_TO_CHOOSE = 200
-
-Targets = np.ndarray[Any, Any]
-Metrics = Callable[[Targets, Logits], dict[str, float]]
-"""Figures by name, of targets and raw logits `[texts, units]`."""
 
 _NOT_FOR_THE_MODEL = frozenset({"labels", "weights"})
 
@@ -113,6 +74,13 @@ class LabelledSequences(Dataset[dict[str, Any]]):
     targets: Targets
     text_offsets: Offsets
     weights: Weights | None = None
+
+    @classmethod
+    def of(cls, rows: LabelledTexts, sequences: TokenSequences | None = None) -> LabelledSequences:
+        """Return texts as a training takes them, or other sequences in place of their token ids."""
+        offsets = rows.sequences.text_offsets
+        found = rows.sequences if sequences is None else sequences
+        return cls(found, rows.targets, offsets, rows.weights)
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -141,6 +109,7 @@ class ClassifierTrainer(Trainer):
         prefer_later: the later of two checkpoints is the best where they cannot be told apart;
             otherwise the earlier of two equal ones, as in `transformers.Trainer`.
         optimizer: class and arguments, in place of AdamW.
+        order: of the rows to train on; None: drawn anew for every epoch.
     """
 
     # `compute_loss` returns a mean over its batch.
@@ -163,8 +132,10 @@ class ClassifierTrainer(Trainer):
         contrastive: tuple[float, nn.Module] | None = None,
         prefer_later: bool = False,
         optimizer: tuple[type[torch.optim.Optimizer], dict[str, Any]] | None = None,
+        order: Sequence[int] | None = None,
     ) -> None:
         self.head = head
+        self.order = order
         self.forward = forward
         self.window_pooling = window_pooling
         self.metrics = metrics
@@ -250,6 +221,8 @@ class ClassifierTrainer(Trainer):
         return named
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self.order is not None:
+            return self.order
         if self.head_input is None:
             return super()._get_train_sampler(train_dataset)
         rows: LabelledSequences = self.train_dataset  # type: ignore[assignment]
@@ -307,6 +280,120 @@ class ClassifierTrainer(Trainer):
             save_total_limit=self.checkpoint_limit,
             best_model_checkpoint=self.state.best_model_checkpoint,
         )
+
+
+def run_trainer(
+    predictor: Predictor,
+    forward: Forward,
+    config: SettledConfig,
+    train: LabelledSequences,
+    validation: LabelledSequences | None = None,
+    *,
+    folder: Path | None = None,
+    checkpoint: Path | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+    order: Sequence[int] | None = None,
+) -> list[EpochRecord]:
+    """Train a model by its settings, from the weights as they are: every training goes this way.
+
+    With rows to validate on, the best checkpoint's weights are those that stay. Without, nothing is
+    chosen on the way and nothing is written: the weights after the last step stay, and no row but
+    those to train on has any influence.
+
+    Args:
+        predictor: model, head and rule; a model without an adapter is trained in full.
+        forward: how batches are run in training.
+        config: every setting.
+        train: rows to train on.
+        validation: rows to choose the best checkpoint by.
+        folder: where checkpoints go; None: into a temporary one.
+        checkpoint: where to go on from.
+        callbacks: told of every step.
+        order: of the rows to train on; None: drawn anew for every epoch.
+
+    Returns:
+        The evaluations; none without rows to validate on.
+
+    Raises:
+        RunError: the training diverged.
+        StorageError: there is no room for a checkpoint.
+        ConfigError: a class weight names no class.
+    """
+    with (
+        _folder_for(folder) as place,
+        _trainer(
+            predictor, forward, config, train, validation, place, list(callbacks), order
+        ) as trainer,
+        storage_errors(f"writing a checkpoint to {place}"),
+        checkpoints.only_plain_values(),
+    ):
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    predictor.model.eval()
+    records = [record_of(entry) for entry in trainer.state.log_history if "eval_loss" in entry]
+    best = trainer.state.best_global_step
+    return [replace(record, best=record.step == best) for record in records]
+
+
+@contextmanager
+def _folder_for(folder: Path | None) -> Iterator[Path]:
+    # The Trainer makes its folder, though nothing may be written into it.
+    if folder is not None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        yield Path(scratch)
+
+
+@contextmanager
+def _trainer(
+    predictor: Predictor,
+    forward: Forward,
+    config: SettledConfig,
+    train: LabelledSequences,
+    validation: LabelledSequences | None,
+    folder: Path,
+    callbacks: list[TrainerCallback],
+    order: Sequence[int] | None,
+) -> Iterator[ClassifierTrainer]:
+    """Yield the Trainer that the settings ask for, and leave the model's modules as they were."""
+    spec, training, model = predictor.spec, config.training, predictor.model
+    arguments = training_arguments(training, folder, choose_best=validation is not None)
+    # Nobody resumes a training in full, and Adam's state is twice the size of the model.
+    arguments.save_only_model = not isinstance(model, PeftModel)
+    if training.token_dropout:
+        dropped = DroppedTokens(train.sequences, training.token_dropout, arguments.seed)
+        train = replace(train, sequences=dropped)
+        callbacks.append(OthersEveryEpoch(dropped))
+    if validation is not None and training.early_stopping_patience is not None:
+        callbacks.append(EarlyStoppingCallback(training.early_stopping_patience))
+    from_regression = starts_at_regression(config)
+    counting = StartCounts()
+    if validation is not None and from_regression:
+        callbacks.append(counting)
+    weight = training.contrastive_weight
+    trainer = ClassifierTrainer(
+        model,
+        head=spec.head,
+        forward=forward,
+        window_pooling=spec.window_pooling,
+        metrics=validation_metrics(predictor, config.evaluation),
+        args=arguments,
+        train_dataset=train,
+        eval_dataset=validation,
+        callbacks=callbacks,
+        class_weights=class_weights(training.class_weight, train.targets, spec.label_names),
+        contrastive=(weight, trained_head(model)) if weight else None,
+        prefer_later=from_regression,
+        optimizer=optimizer_of(training),
+        order=order,
+    )
+    counting.trainer = trainer
+    trainer.remove_callback(PrinterCallback)
+    try:
+        yield trainer
+    finally:
+        if trainer.head_input is not None:
+            trainer.head_input.close()
 
 
 def is_kept(evaluations: Sequence[tuple[float, float]], rows: int) -> bool:

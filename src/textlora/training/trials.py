@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_callback import PrinterCallback
 
 from textlora.baselines.classifiers import (
     Baseline,
@@ -24,18 +21,15 @@ from textlora.baselines.classifiers import (
     LabelledTexts,
     TfidfLogisticRegression,
 )
-from textlora.config import SettledConfig, SettledTraining
-from textlora.data.labels import Targets
+from textlora.config import SettledConfig
 from textlora.data.loading import Part, Parts
 from textlora.data.splitting import Indices, random_subset
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
-from textlora.model.forward import Forward, TokenSequences
-from textlora.training.arguments import class_weights, optimizer_of, training_arguments
-from textlora.training.fitting import contrastive_part
+from textlora.model.forward import Forward
 from textlora.training.start import put_weights, trained_weights
-from textlora.training.trainer import ClassifierTrainer, LabelledSequences
+from textlora.training.trainer import LabelledSequences, run_trainer
 from textlora.training.verdict import metric_of
 
 
@@ -67,74 +61,51 @@ class StepCost:
         return steps * self.fixed + tokens * self.per_token
 
 
-class TrialSteps:
-    """Training steps by the Trainer itself, on rows in their order.
+def step_seconds(
+    predictor: Predictor,
+    forward: Forward,
+    config: SettledConfig,
+    rows: LabelledSequences,
+    order: Sequence[int],
+    *,
+    size: int,
+    warm_up: int,
+) -> tuple[float, float]:
+    """Return the mean seconds of a training step and the mean of its token rows.
+
+    The steps are those of a training by the same settings, timed by a callback.
 
     Args:
         predictor: the classifier.
         forward: how batches are run.
-        training: the optimisation.
-        rows: what the steps train on, a text each.
-        targets: of each row.
+        config: every setting.
+        rows: what there is to train on, a sequence a text.
+        order: the rows, step after step.
+        size: rows of a step.
+        warm_up: the first steps, which are not counted: kernels are built and weights laid
+            out when they are first used.
     """
-
-    def __init__(
-        self,
-        predictor: Predictor,
-        forward: Forward,
-        training: SettledTraining,
-        rows: TokenSequences,
-        targets: Targets,
-    ) -> None:
-        self.predictor, self.forward, self.training = predictor, forward, training
-        self.rows = LabelledSequences(rows, targets, np.arange(len(rows) + 1, dtype=np.int64))
-
-    def measure(self, order: Sequence[int], size: int, warm_up: int) -> tuple[float, float]:
-        """Return the mean seconds of a step and the mean of its token rows.
-
-        Args:
-            order: the rows, step after step.
-            size: rows of a step.
-            warm_up: the first steps, which are not counted: kernels are built and weights laid
-                out when they are first used.
-        """
-        spec, steps = self.predictor.spec, len(order) // size
-        clock = _StepClock()
-        changes = {"max_steps": steps, "per_device_train_batch_size": size, "report_to": []}
-        training = self.training.model_copy(update={**changes, "gradient_accumulation_steps": 1})
-        names = spec.label_names
-        with tempfile.TemporaryDirectory() as folder:
-            trainer = _InOrder(
-                self.predictor.model,
-                head=spec.head,
-                forward=self.forward,
-                window_pooling=spec.window_pooling,
-                metrics=lambda targets, values: {},
-                args=training_arguments(training, Path(folder), choose_best=False),
-                train_dataset=self.rows,
-                eval_dataset=None,
-                callbacks=[clock],
-                class_weights=class_weights(training.class_weight, self.rows.targets, names),
-                contrastive=contrastive_part(self.predictor, training),
-                optimizer=optimizer_of(training),
-            )
-            trainer.order = order
-            trainer.remove_callback(PrinterCallback)
-            trainer.train()
-        if trainer.head_input is not None:
-            trainer.head_input.close()
-        costs = [
-            self.forward.cost([len(self.rows.sequences[row]) for row in order[at : at + size]])
-            for at in range(warm_up * size, steps * size, size)
-        ]
-        return (clock.ends[-1] - clock.ends[warm_up - 1]) / len(costs), sum(costs) / len(costs)
-
-
-class _InOrder(ClassifierTrainer):
-    order: Sequence[int]
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return self.order
+    steps, clock = len(order) // size, _StepClock()
+    changes = {
+        "max_steps": steps,
+        "per_device_train_batch_size": size,
+        "gradient_accumulation_steps": 1,
+        "report_to": [],
+    }
+    training = config.training.model_copy(update=changes)
+    run_trainer(
+        predictor,
+        forward,
+        config.model_copy(update={"training": training}),
+        rows,
+        callbacks=[clock],
+        order=order,
+    )
+    costs = [
+        forward.cost([len(rows.sequences[row]) for row in order[at : at + size]])
+        for at in range(warm_up * size, steps * size, size)
+    ]
+    return (clock.ends[-1] - clock.ends[warm_up - 1]) / len(costs), sum(costs) / len(costs)
 
 
 class _StepClock(TrainerCallback):

@@ -37,7 +37,7 @@ from textlora.metrics.statistics import Metric, judging_metric
 from textlora.report.terminal import LongWork, labelled
 from textlora.report.verdict import Verdict, clean_note, judge
 from textlora.report.wording import duration
-from textlora.training.building import named_parts
+from textlora.training.building import labelled_texts, named_parts
 from textlora.training.full_fine_tuning import FullFineTuning, parameter_bytes
 
 TUNED = "LoRA"
@@ -161,8 +161,9 @@ def train_rivals(
     full = FullFineTuning(
         spec,
         predictor.tokenizer,
-        config.training.model_copy(update={"learning_rate": rate}),
-        config.evaluation,
+        config.model_copy(
+            update={"training": config.training.model_copy(update={"learning_rate": rate})}
+        ),
         scratch=cache_dir() / "full-fine-tuning",
         console=console,
     )
@@ -204,12 +205,3 @@ def _measured(
         costs=config.evaluation.costs,
     )
     return replace(result, decision=decision)
-
-
-def labelled_texts(
-    parts: Parts, sequences: Mapping[str, TokenizedTexts]
-) -> dict[str, LabelledTexts]:
-    return {
-        name: LabelledTexts(part.table.texts, sequences[name], part.targets, part.relative_weights)
-        for name, part in named_parts(parts).items()
-    }

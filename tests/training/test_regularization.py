@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from support.examples import examples
 from textlora.data.python import parts_from_python
 from textlora.errors import ConfigError
-from textlora.training.contrastive import (
+from textlora.training.job import train
+from textlora.training.regularization import (
     ROWS_TOGETHER,
     TEMPERATURE,
     ClassGroups,
     HeadInput,
     contrastive_loss,
 )
-from textlora.training.job import train
 
 
 def by_hand(states: np.ndarray[Any, Any], targets: list[int]) -> float:
