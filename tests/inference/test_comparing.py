@@ -35,7 +35,7 @@ def other(
         "training.learning_rate": 1e-5,
         "data.label_names": ["Negative", "Positive"],
     }
-    train(make_config(changes), RunFolder(folder))
+    train(make_config(changes), RunFolder(folder), report=False)
     return folder
 
 

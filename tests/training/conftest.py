@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def run(make_config: Callable[..., Any], tmp_path: Path) -> Callable[..., TrainedRun]:
-    """Return a function that trains with changed settings into a folder of its own."""
+    """Return a function that trains with changed settings into a folder of its own.
+
+    Plots and report, which take twice as long as a tiny training, are written if `report` is true.
+    """
     from textlora.run import RunFolder
     from textlora.training.job import train
 
@@ -22,7 +25,8 @@ def run(make_config: Callable[..., Any], tmp_path: Path) -> Callable[..., Traine
         changes: dict[str, Any] | None = None, name: str = "run", **options: Any
     ) -> TrainedRun:
         architecture = options.pop("architecture", "distilbert")
-        return train(make_config(changes, architecture), RunFolder(tmp_path / name), **options)
+        config = make_config(changes, architecture)
+        return train(config, RunFolder(tmp_path / name), **{"report": False, **options})
 
     return _run
 
@@ -79,4 +83,4 @@ def cut_and_resumed(
         run(changes, "cut")
     monkeypatch.undo()
     folder = RunFolder(tmp_path / "cut")
-    return job.train(load_recipe(str(folder.config)).config(), folder, resume=True)
+    return job.train(load_recipe(str(folder.config)).config(), folder, resume=True, report=False)

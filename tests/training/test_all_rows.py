@@ -193,7 +193,7 @@ def test_copies_of_what_was_trained_on_in_the_end_are_no_clean_rows(
 
 def test_readers_are_told(run: Run) -> None:
     """In report and model card, also where there is no verdict."""
-    done = run(SPLIT_OFF)
+    done = run(SPLIT_OFF, report=True)
     assert done.conclusion.verdict is None
     for file in (done.folder.report, done.folder.adapter / "README.md"):
         assert "on all 48 rows followed" in file.read_text(encoding="utf-8").replace("\n", " ")

@@ -80,7 +80,7 @@ class Killed(BaseException):
 
 
 def resumed(folder: RunFolder) -> Any:
-    return train(load_recipe(str(folder.config)).config(), folder, resume=True)
+    return train(load_recipe(str(folder.config)).config(), folder, resume=True, report=False)
 
 
 def interrupted(
@@ -148,7 +148,9 @@ def test_a_damaged_newest_checkpoint_is_passed_over(
     newest = folder.checkpoints / "checkpoint-18"
     (newest / "optimizer.pt").write_bytes(b"half")
     console = Console(record=True, width=100)
-    done = train(load_recipe(str(folder.config)).config(), folder, resume=True, console=console)
+    done = train(
+        load_recipe(str(folder.config)).config(), folder, resume=True, console=console, report=False
+    )
     shown = console.export_text()
     assert "checkpoint-24 is incomplete" in shown
     assert "checkpoint-18 is incomplete" in shown

@@ -60,7 +60,7 @@ def test_what_does_not_fit_the_classes_is_refused_first(
 
 
 def test_the_verdict_is_in_the_folder_and_in_the_report(run: Run) -> None:
-    trained = run({"evaluation.baselines": True})
+    trained = run({"evaluation.baselines": True}, report=True)
     verdict = json.loads(trained.folder.verdict.read_text())
     assert verdict["part"] == "test"
     assert verdict["sentence"] == json.loads(trained.folder.metrics.read_text())["verdict"]
@@ -80,7 +80,7 @@ def leaky(reviews: Reviews, tmp_path: Path) -> Path:
 
 
 def test_leaked_rows_are_counted_and_told(run: Run, leaky: Path, reviews: Reviews) -> None:
-    trained = run({"data.test": str(leaky), "evaluation.baselines": True})
+    trained = run({"data.test": str(leaky), "evaluation.baselines": True}, report=True)
     known = {" ".join(text.split()) for text in reviews.texts[:48]}
     lead = trained.results["test"]
     copied = np.array([" ".join(text.split()) in known for text in lead.part.table.texts])
@@ -107,7 +107,7 @@ def test_leaked_rows_are_counted_and_told(run: Run, leaky: Path, reviews: Review
 def test_leaks_are_dropped_where_asked_for(run: Run, leaky: Path, reviews: Reviews) -> None:
     shown = io.StringIO()
     changes = {"data.test": str(leaky), "data.drop_leaks": True}
-    trained = run(changes, console=Console(file=shown, width=120))
+    trained = run(changes, console=Console(file=shown, width=120), report=True)
     assert trained.conclusion.leakage is None
     assert json.loads(trained.folder.metrics.read_text())["leakage"] is None
     assert len(trained.results["test"].part) == 24
@@ -130,6 +130,7 @@ def test_mistakes_are_explained_where_asked_for(run: Run) -> None:
 
 
 def test_windows_and_no_test_part_are_reported(run: Run) -> None:
-    trained = run({"data.test": None, "data.test_size": 0, "data.long_texts": "windows"})
+    changes = {"data.test": None, "data.test_size": 0, "data.long_texts": "windows"}
+    trained = run(changes, report=True)
     assert list(trained.results) == ["validation"]
     assert "no test part" in trained.folder.report.read_text()

@@ -210,7 +210,8 @@ def test_rejected_rows_are_written_and_told_of_once(
         {
             **{"data.train": str(table), "data.on_bad_rows": "skip"},
             **{"data.validation": None, "data.test": None},
-        }
+        },
+        report=True,
     )
     (row,) = csv.DictReader(done.folder.rejected.open())
     assert (row["line"], row["reason"]) == ("50", "the text is blank")

@@ -83,7 +83,7 @@ def test_windows_in_training_and_evaluation(
 
 
 def test_windows_for_answers_alone(run: Run, long_reviews: dict[str, str]) -> None:
-    done = run(settings_of(long_reviews))
+    done = run(settings_of(long_reviews), report=True)
     assert done.history[-1].step == 2 * 6
     predictor = done.predictor
     assert len(predictor.sequences(done.results["test"].part.table.texts)) > 24
