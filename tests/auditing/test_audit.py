@@ -72,13 +72,13 @@ def test_no_row_has_a_say_in_its_own_answer(path: str, audit_config: Configure) 
     targets, names = parts.train.targets, parts.labels.names
     folds = make_folds(parts.train.table.texts, targets, 3, 0, names=names, source="")
     before = adapter_answers(config, parts, folds, Console(quiet=True))
-    turned = np.where(folds.of_row == 1, 1 - targets, targets)
+    turned = np.where(folds == 1, 1 - targets, targets)
     changed = replace(parts, train=replace(parts.train, targets=turned))
     after = adapter_answers(config, changed, folds, Console(quiet=True))
     assert np.isfinite(before).all()
     same = (before == after).all(axis=1)
-    np.testing.assert_array_equal(same[folds.of_row == 1], True)
-    assert not same[folds.of_row != 1].any()
+    np.testing.assert_array_equal(same[folds == 1], True)
+    assert not same[folds != 1].any()
 
 
 def test_the_frozen_prefix_may_be_used(audit_config: Configure, tmp_path: Path) -> None:

@@ -10,8 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.examples import examples
-from textlora.auditing.extrapolation import PowerLaw, extrapolate, fit_power_law
-from textlora.auditing.learning_curve import LearningCurve, Measured
+from textlora.auditing.learning_curve import (
+    LearningCurve,
+    Measured,
+    PowerLaw,
+    extrapolate,
+    fit_power_law,
+)
 from textlora.metrics.comparison import Answers
 
 SIZES = [100, 200, 400, 700, 1000]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textlora.auditing.learning_curve import SHARES, check_smallest, nested_order, sizes_of
+from textlora.auditing.curve import SHARES, check_smallest, nested_order, sizes_of
 from textlora.errors import ConfigError, DataError
 
 

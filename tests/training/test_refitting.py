@@ -17,8 +17,9 @@ from textlora.data.python import parts_from_python
 from textlora.errors import ConfigError
 from textlora.run import RunFolder
 from textlora.training.job import train
-from textlora.training.refitting import Texts, refitting
+from textlora.training.refitting import refitting
 from textlora.training.start import trained_weights
+from textlora.training.trainer import LabelledSequences
 
 Configure = Callable[..., Any]
 LINEAR = {"model.head": "linear", "model.pooling": "mean"}
@@ -52,7 +53,7 @@ def test_every_training_begins_anew_and_the_base_stays(
         before = weights(refitter)
         answers = []
         for rows in (some, others, some):
-            refitter.fit(texts["train"].select(rows), parts.train.select(rows), seed=1)
+            refitter.fit(texts["train"].select(rows), seed=1)
             answers.append(refitter.predict_proba(texts["validation"]))
             now = weights(refitter)
             for name, weight in before.items():
@@ -69,7 +70,7 @@ def test_the_seed_decides(make_config: Configure) -> None:
     with refitting(config, parts, Console(quiet=True)) as (refitter, texts):
         answers = []
         for seed in (1, 2, 1):
-            refitter.fit(texts["train"], parts.train, seed=seed)
+            refitter.fit(texts["train"], seed=seed)
             answers.append(refitter.predict_proba(texts["validation"]))
     np.testing.assert_array_equal(answers[0], answers[2])
     assert (answers[0] != answers[1]).any()
@@ -96,7 +97,7 @@ def test_it_is_the_training_of_train(
         parts = replace(parts, train=replace(parts.train, weights=weights))
     trained = train(config, RunFolder(tmp_path / "run"), parts=parts, report=False)
     with refitting(config, parts, Console(quiet=True)) as (refitter, texts):
-        refitter.fit(texts["train"], parts.train, seed=config.training.seed)
+        refitter.fit(texts["train"], seed=config.training.seed)
         found = trained_weights(refitter.predictor.model)
     expected = trained.predictor.model.state_dict()
     assert all(torch.equal(expected[name], weight) for name, weight in found.items())
@@ -109,9 +110,9 @@ def test_the_start_heeds_row_weights(make_config: Configure) -> None:
     answers = []
     for weight in (1.0, 1e6):
         weights = np.where(parts.train.targets == 1, weight, 1.0)
-        part = replace(parts.train, weights=weights)
-        with refitting(config, parts, Console(quiet=True)) as (refitter, texts):
-            refitter.fit(texts["train"], part, seed=1)
+        weighted = replace(parts, train=replace(parts.train, weights=weights))
+        with refitting(config, weighted, Console(quiet=True)) as (refitter, texts):
+            refitter.fit(texts["train"], seed=1)
             answers.append(refitter.predict_proba(texts["validation"])[:, 1].mean())
     assert answers[0] < 0.9 < answers[1]
 
@@ -129,10 +130,10 @@ def test_several_labels_have_no_partners(make_config: Configure) -> None:
 
 
 def test_texts_of_several_sequences_are_selected_whole() -> None:
-    texts = Texts([[n] for n in range(7)], np.array([0, 1, 4, 5, 7]))
+    sequences = [[n] for n in range(7)]
+    texts = LabelledSequences(sequences, np.arange(4), np.array([0, 1, 4, 5, 7]))
     chosen = texts.select(np.array([3, 1]))
-    assert len(texts) == 4
-    assert len(chosen) == 2
+    np.testing.assert_array_equal(chosen.targets, [3, 1])
     assert [chosen.sequences[i] for i in range(len(chosen.sequences))] == [[5], [6], [1], [2], [3]]
     np.testing.assert_array_equal(chosen.text_offsets, [0, 2, 5])
-    assert len(texts.select(np.array([], np.int64))) == 0
+    assert len(texts.select(np.array([], np.int64)).targets) == 0

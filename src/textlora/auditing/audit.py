@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from textlora.auditing.folder import AuditFolder
 from textlora.auditing.suspects import (
     LabelIssues,
     Suspect,
@@ -48,30 +47,11 @@ def quick_recipe() -> Recipe:
         return load_recipe(str(path))
 
 
+SUSPECTS = "suspects.csv"
+
 Probabilities = npt.NDArray[np.float64]
 FitPredict = Callable[[Indices, Indices], npt.NDArray[Any]]
 """Trains on the rows of the first argument, returns `[rows, classes]` for those of the second."""
-
-
-@dataclass(frozen=True)
-class Folds:
-    """Which rows are answered together.
-
-    Args:
-        of_row: the fold of every row, int64 `[rows]`.
-        count: how many folds there are.
-    """
-
-    of_row: Indices
-    count: int
-
-    def rest(self, fold: int) -> Indices:
-        """Return the rows to train on before a fold is answered."""
-        return np.flatnonzero(self.of_row != fold).astype(np.int64)
-
-    def held_out(self, fold: int) -> Indices:
-        """Return the rows of a fold."""
-        return np.flatnonzero(self.of_row == fold).astype(np.int64)
 
 
 def make_folds(
@@ -82,7 +62,7 @@ def make_folds(
     *,
     names: Sequence[str],
     source: str,
-) -> Folds:
+) -> Indices:
     """Deal rows into folds, with the classes in the same proportion in each.
 
     Rows with the same text go into the same fold, or the model would have seen the text and,
@@ -95,6 +75,9 @@ def make_folds(
         seed: the same seed gives the same folds.
         names: the class names, for messages.
         source: where the rows come from, for messages.
+
+    Returns:
+        The fold of every row, `[rows]`, from 0 to count - 1.
 
     Raises:
         ConfigError: fewer than two folds.
@@ -120,21 +103,21 @@ def make_folds(
     groups = None if all_different and targets.ndim == 1 else group
     for fold, (_, held_out) in enumerate(splitter.split(group, targets, groups)):
         of_row[held_out] = fold
-    return Folds(of_row, count)
+    return of_row
 
 
-def cross_fit(fit_predict: FitPredict, folds: Folds, classes: int) -> Probabilities:
+def cross_fit(fit_predict: FitPredict, folds: Indices, classes: int) -> Probabilities:
     """Return the probabilities `[rows, classes]` that each row gets from the other folds.
 
     Args:
         fit_predict: trains a fresh model on rows, and answers others.
-        folds: which rows are answered together.
+        folds: the fold of every row, `[rows]`.
         classes: the number of classes.
     """
-    answers = np.full((len(folds.of_row), classes), np.nan)
-    for fold in range(folds.count):
-        held_out = folds.held_out(fold)
-        answers[held_out] = fit_predict(folds.rest(fold), held_out)
+    answers = np.full((len(folds), classes), np.nan)
+    for fold in np.unique(folds):
+        held_out = np.flatnonzero(folds == fold)
+        answers[held_out] = fit_predict(np.flatnonzero(folds != fold), held_out)
     return answers
 
 
@@ -168,7 +151,7 @@ class Audit:
     Args:
         part: the rows.
         labels: the classes.
-        folds: which rows were answered together.
+        folds: the fold of every row, `[rows]`: which were answered together.
         probabilities: out-of-fold, `[rows, classes]`.
         metrics: the out-of-fold answers against the given labels.
         issues: what cleanlab says of every row.
@@ -178,7 +161,7 @@ class Audit:
 
     part: Part
     labels: LabelSet
-    folds: Folds
+    folds: Indices
     probabilities: Probabilities
     metrics: ClassificationMetrics
     issues: LabelIssues
@@ -193,7 +176,7 @@ class Audit:
             "rows": len(self.part),
             "labels": list(self.labels.names),
             "multi_label": self.labels.multi_label,
-            "folds": self.folds.count,
+            "folds": len(np.unique(self.folds)),
             "out_of_fold_accuracy": self.metrics.accuracy,
             "out_of_fold_macro_f1": self.metrics.macro_f1,
             "suspects": len(self.suspects),
@@ -244,7 +227,10 @@ def audit(
         probabilities = (probabilities + word_count_answers(parts, dealt)) / 2
     done = judge(parts, dealt, probabilities, time.perf_counter() - started)
     with whole_folder(out, "writing the audit") as folder:
-        _write(done, parts, config, AuditFolder(folder))
+        write_suspects(done.suspects, folder / SUSPECTS)
+        write_text(folder / "out_of_fold.csv", _out_of_fold_csv(done))
+        write_json(folder / "audit.json", done.to_dict())
+        write_rows_and_settings(folder, parts, config)
     return done
 
 
@@ -256,29 +242,24 @@ def rows_to_audit(config: RunConfig) -> Parts:
 
 
 def adapter_answers(
-    config: RunConfig, parts: Parts, folds: Folds, console: Console
+    config: RunConfig, parts: Parts, folds: Indices, console: Console
 ) -> Probabilities:
     """Return what adapters that did not see a row make of it, `[rows, classes]`.
 
     Args:
         config: every setting.
         parts: the rows, all in `train`.
-        folds: which rows are answered together.
+        folds: the fold of every row, `[rows]`.
         console: where progress is shown.
     """
     with refitting(config, parts, console) as (refitter, inputs):
-        texts = inputs["train"]
+        rows = inputs["train"]
 
         def fit_predict(train: Indices, held_out: Indices) -> Any:
             progress, started = ProgressCallback(console), time.perf_counter()
             with progress.bar:
-                refitter.fit(
-                    texts.select(train),
-                    parts.train.select(train),
-                    seed=config.training.seed,
-                    callbacks=[progress],
-                )
-            answers = refitter.predict_proba(texts.select(held_out))
+                refitter.fit(rows.select(train), seed=config.training.seed, callbacks=[progress])
+            answers = refitter.predict_proba(rows.select(held_out))
             console.print(
                 f"Fold       {len(train):,} rows trained on, {len(held_out):,} answered, "
                 f"{duration(time.perf_counter() - started)}",
@@ -289,7 +270,7 @@ def adapter_answers(
         return cross_fit(fit_predict, folds, parts.labels.num_labels)
 
 
-def word_count_answers(parts: Parts, folds: Folds) -> Probabilities:
+def word_count_answers(parts: Parts, folds: Indices) -> Probabilities:
     """Return what TF-IDF + logistic regression makes of rows that it did not see."""
     part, classes = parts.train, parts.labels.num_labels
 
@@ -299,12 +280,12 @@ def word_count_answers(parts: Parts, folds: Folds) -> Probabilities:
     return cross_fit(fit_predict, folds, classes)
 
 
-def judge(parts: Parts, folds: Folds, probabilities: Probabilities, seconds: float) -> Audit:
+def judge(parts: Parts, folds: Indices, probabilities: Probabilities, seconds: float) -> Audit:
     """Hold out-of-fold probabilities against the given labels.
 
     Args:
         parts: the rows, all in `train`.
-        folds: which rows were answered together.
+        folds: the fold of every row, `[rows]`: which were answered together.
         probabilities: `[rows, classes]`.
         seconds: how long they took.
     """
@@ -326,13 +307,11 @@ def judge(parts: Parts, folds: Folds, probabilities: Probabilities, seconds: flo
     )
 
 
-def _write(done: Audit, parts: Parts, config: RunConfig, folder: AuditFolder) -> None:
-    write_suspects(done.suspects, folder.suspects)
-    write_text(folder.out_of_fold, _out_of_fold_csv(done))
-    write_text(folder.config, config.to_yaml())
-    write_json(folder.summary, done.to_dict())
+def write_rows_and_settings(folder: Path, parts: Parts, config: RunConfig) -> None:
+    """Write what an audit or a curve was made by, and the rows that were set aside."""
+    write_text(folder / "config.yaml", config.to_yaml())
     if parts.set_aside:
-        write_rejected(parts.set_aside, folder.rejected)
+        write_rejected(parts.set_aside, folder / "rejected.csv")
 
 
 def _out_of_fold_csv(done: Audit) -> str:
@@ -345,7 +324,7 @@ def _out_of_fold_csv(done: Audit) -> str:
         writer.writerow(
             [
                 line,
-                int(done.folds.of_row[row]) + 1,
+                int(done.folds[row]) + 1,
                 label_text(done.labels, done.part.targets[row]),
                 *(f"{value:.4f}" for value in done.probabilities[row]),
                 f"{done.issues.quality[row]:.4f}",

@@ -1,4 +1,4 @@
-"""The learning curve: how good at growing numbers of labels, whether more are worth it; drawn."""
+"""The learning curve, from settings to a folder: trainings on subsets that grow."""
 
 from __future__ import annotations
 
@@ -8,89 +8,95 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator, PercentFormatter
 from rich.console import Console
 
-from textlora.auditing.extrapolation import Extrapolation
-from textlora.auditing.folder import CurveFolder
-from textlora.auditing.learning_curve import (
-    SHARES,
-    LearningCurve,
-    Measured,
-    check_smallest,
-    nested_order,
-    sizes_of,
-)
+from textlora.auditing.audit import write_rows_and_settings
+from textlora.auditing.learning_curve import LearningCurve, Measured
+from textlora.auditing.showing import CURVE_PLOT, learning_curve_svg
 from textlora.config import RunConfig
+from textlora.data.labels import Targets
 from textlora.data.loading import Parts, load_parts
-from textlora.data.tables import write_rejected
-from textlora.errors import ConfigError
+from textlora.data.splitting import Indices
+from textlora.errors import ConfigError, DataError
 from textlora.files import check_free, whole_folder
 from textlora.metrics.comparison import Answers
-from textlora.metrics.statistics import NAMES, judging_metric
-from textlora.report.plots import ACCENT, MUTED, styled, svg_text
-from textlora.report.wording import column, count, duration, metric_value
+from textlora.metrics.statistics import (
+    NAMES,
+    judging_metric,
+)
+from textlora.report.wording import duration, metric_value
 from textlora.run import write_json, write_text
 from textlora.training.progress import ProgressCallback
 from textlora.training.refitting import refitting
 
+SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
 
-def learning_curve_figure(curve: LearningCurve) -> Figure:
-    """Draw the points with their intervals, the fitted law, and how it would go on (dashed)."""
-    rows = [point.rows for point in curve.points]
-    values = [point.value for point in curve.points]
-    below = [point.value - point.interval.low for point in curve.points]
-    above = [point.interval.high - point.value for point in curve.points]
-    ticks = list(rows)
-    with styled():
-        figure = Figure(figsize=(4.8, 3.6))
-        axes = figure.subplots()
-        axes.set_xscale("log")
-        if curve.extrapolation is not None:
-            _law(axes, curve.extrapolation, rows)
-            ticks.append(curve.extrapolation.rows)
-        axes.errorbar(
-            rows,
-            values,
-            yerr=np.clip([below, above], 0, None),
-            fmt="o",
-            color=ACCENT,
-            capsize=3,
-            linewidth=1.2,
-            label="Measured, 95 % interval",
+
+def nested_order(targets: Targets, seed: int) -> Indices:
+    """Return the rows in an order of which every beginning is a stratified subset.
+
+    Within a class the order is random. Row i of the n rows of a class stands at (i + 1/2) / n of
+    the whole, so that every beginning holds each class in proportion, to within one row.
+    Multi-label rows stand in random order.
+
+    Args:
+        targets: class ids `[rows]`, or multi-label indicators `[rows, classes]`.
+        seed: the same seed gives the same order.
+    """
+    draw = np.random.default_rng(seed)
+    rows = draw.permutation(len(targets)).astype(np.int64)
+    if targets.ndim == 2:
+        return rows
+    place = np.empty(len(targets))
+    for number in np.unique(targets):
+        members = rows[targets[rows] == number]
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    # The order of `rows` decides between classes that stand at the same place.
+    return rows[np.argsort(place[rows], kind="stable")]
+
+
+def sizes_of(shares: Sequence[float], total: int) -> list[int]:
+    """Return shares of the rows as growing numbers of rows.
+
+    Raises:
+        ConfigError: a share is not above 0 and at most 1, or there are fewer than two sizes.
+    """
+    wrong = next((share for share in shares if not 0 < share <= 1), None)
+    if wrong is not None:
+        raise ConfigError(
+            f"--shares: {wrong:g} is no share of the rows.",
+            "Give shares above 0 and up to 1, such as 0.1,0.2,0.4,0.7,1.",
         )
-        axes.xaxis.set_major_locator(FixedLocator(ticks))
-        axes.xaxis.set_major_formatter(FixedFormatter([count(tick) for tick in ticks]))
-        axes.xaxis.set_minor_locator(NullLocator())
-        if curve.metric != "mcc":
-            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
-        axes.set_xlabel("Labels trained on")
-        axes.set_title(f"{column(curve.metric)} on {count(curve.validation_rows)} validation texts")
-        axes.legend(loc="lower right")
-        return figure
+    sizes = sorted({max(1, round(share * total)) for share in shares})
+    if len(sizes) < 2:
+        raise ConfigError(
+            f"--shares: of {total} rows these are {len(sizes)} different sizes.",
+            "Give at least two shares that are further apart.",
+        )
+    return sizes
 
 
-def learning_curve_svg(curve: LearningCurve) -> str:
-    """Return the picture as the text of an SVG file."""
-    return svg_text(learning_curve_figure(curve), f"{column(curve.metric)} by the number of labels")
+def check_smallest(
+    targets: Targets, order: Indices, size: int, names: Sequence[str], source: str
+) -> None:
+    """Refuse a smallest subset in which a class is missing.
+
+    Raises:
+        DataError: naming the class.
+    """
+    if targets.ndim == 2:
+        return
+    missing = np.setdiff1d(np.unique(targets), targets[order[:size]])
+    if len(missing):
+        raise DataError(
+            f"the smallest subset, of {size} rows, has none of the class "
+            f"'{names[int(missing[0])]}'.",
+            source=source,
+            remedy="Begin with a larger share, as with --shares 0.2,0.4,0.6,0.8,1.",
+        )
 
 
-def _law(axes: Axes, found: Extrapolation, rows: list[int]) -> None:
-    inside = np.geomspace(min(rows), max(rows), 60)
-    beyond = np.geomspace(max(rows), found.rows, 20)
-    axes.plot(inside, found.law.value(inside), color=MUTED, linewidth=1.2, label="Power law")
-    axes.plot(
-        beyond,
-        found.law.value(beyond),
-        color=MUTED,
-        linewidth=1.2,
-        linestyle="--",
-        label="Extrapolated",
-    )
-    bounds = found.value_interval
-    axes.vlines(found.rows, bounds.low, bounds.high, color=MUTED, linewidth=1.2, linestyle="--")
+CURVE = "curve.json"
 
 
 def curve(
@@ -123,7 +129,9 @@ def curve(
     measured = measure(config, parts, sizes, repeats, console)
     done = LearningCurve.of(sizes, measured, time.perf_counter() - started)
     with whole_folder(out, "writing the curve") as folder:
-        _write(done, parts, config, CurveFolder(folder))
+        write_json(folder / CURVE, done.to_dict())
+        write_text(folder / CURVE_PLOT, learning_curve_svg(done))
+        write_rows_and_settings(folder, parts, config)
     return done
 
 
@@ -156,7 +164,6 @@ def measure(
             with progress.bar:
                 refitter.fit(
                     inputs["train"].select(rows),
-                    train.select(rows),
                     seed=config.training.seed + repeat,
                     callbacks=[progress],
                 )
@@ -180,11 +187,3 @@ def _parts(config: RunConfig) -> Parts:
             "Set data.validation_size to a share such as 0.2, or give rows with --valid.",
         )
     return replace(parts, test=None)
-
-
-def _write(done: LearningCurve, parts: Parts, config: RunConfig, folder: CurveFolder) -> None:
-    write_json(folder.curve, done.to_dict())
-    write_text(folder.plot, learning_curve_svg(done))
-    write_text(folder.config, config.to_yaml())
-    if parts.set_aside:
-        write_rejected(parts.set_aside, folder.rejected)

@@ -1,4 +1,10 @@
-"""A measured learning curve: subsets that grow, and the sentence that follows from them."""
+"""A measured learning curve, and what more labels would bring: a power law with its uncertainty.
+
+error(n) = floor + scale (n / n_max)^(-exponent), the usual form of a learning curve.
+Source: J. Hestness et al., Deep Learning Scaling is Predictable, Empirically, 2017,
+https://arxiv.org/abs/1712.00409; C. Cortes et al., Learning Curves: Asymptotic Values and Rate of
+Convergence, NIPS 1993.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from textlora.auditing.extrapolation import FEWEST_SIZES, WORTH, Extrapolation, extrapolate
-from textlora.data.labels import Targets
-from textlora.data.splitting import Indices
-from textlora.errors import ConfigError, DataError
 from textlora.metrics.classification import Interval, wilson_interval
 from textlora.metrics.comparison import Answers
 from textlora.metrics.statistics import (
@@ -23,71 +26,149 @@ from textlora.metrics.statistics import (
 )
 from textlora.report.wording import count, metric_value, points
 
-SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
+Errors = npt.NDArray[np.float64]
+
+FEWEST_SIZES = 4
+"""Three numbers are fitted: fewer points would leave nothing to judge the fit by."""
+
+WORTH = 0.01
+"""A point for twice as many labels: below that, labelling is a poor bargain."""
+
+_RESAMPLES = 400
+_LEVEL = 0.95
 
 
-def nested_order(targets: Targets, seed: int) -> Indices:
-    """Return the rows in an order of which every beginning is a stratified subset.
-
-    Within a class the order is random. Row i of the n rows of a class stands at (i + 1/2) / n of
-    the whole, so that every beginning holds each class in proportion, to within one row.
-    Multi-label rows stand in random order.
+@dataclass(frozen=True)
+class PowerLaw:
+    """A fitted learning curve.
 
     Args:
-        targets: class ids `[rows]`, or multi-label indicators `[rows, classes]`.
-        seed: the same seed gives the same order.
+        rows: the number of rows at which `floor + scale` is the error.
+        floor: the error that no number of rows goes below.
+        scale: what is above it at `rows`.
+        exponent: how fast that falls.
     """
-    draw = np.random.default_rng(seed)
-    rows = draw.permutation(len(targets)).astype(np.int64)
-    if targets.ndim == 2:
-        return rows
-    place = np.empty(len(targets))
-    for number in np.unique(targets):
-        members = rows[targets[rows] == number]
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
-    # The order of `rows` decides between classes that stand at the same place.
-    return rows[np.argsort(place[rows], kind="stable")]
+
+    rows: int
+    floor: float
+    scale: float
+    exponent: float
+
+    def value(self, rows: npt.ArrayLike) -> Errors:
+        """Return 1 - error at numbers of rows."""
+        relative = np.asarray(rows, np.float64) / self.rows
+        return np.asarray(1 - self.floor - self.scale * relative**-self.exponent)
 
 
-def sizes_of(shares: Sequence[float], total: int) -> list[int]:
-    """Return shares of the rows as growing numbers of rows.
+@dataclass(frozen=True)
+class Extrapolation:
+    """What twice as many rows would bring, if the curve goes on as it went.
 
-    Raises:
-        ConfigError: a share is not above 0 and at most 1, or there are fewer than two sizes.
+    Args:
+        law: the fitted curve.
+        rows: twice the largest measured size.
+        value_now: at the largest measured size, by the fit.
+        value: at twice that size, by the fit.
+        value_interval: of the latter.
+        gain: the difference of the two.
+        gain_interval: of that gain.
     """
-    wrong = next((share for share in shares if not 0 < share <= 1), None)
-    if wrong is not None:
-        raise ConfigError(
-            f"--shares: {wrong:g} is no share of the rows.",
-            "Give shares above 0 and up to 1, such as 0.1,0.2,0.4,0.7,1.",
-        )
-    sizes = sorted({max(1, round(share * total)) for share in shares})
-    if len(sizes) < 2:
-        raise ConfigError(
-            f"--shares: of {total} rows these are {len(sizes)} different sizes.",
-            "Give at least two shares that are further apart.",
-        )
-    return sizes
+
+    law: PowerLaw
+    rows: int
+    value_now: float
+    value: float
+    value_interval: Interval
+    gain: float
+    gain_interval: Interval
 
 
-def check_smallest(
-    targets: Targets, order: Indices, size: int, names: Sequence[str], source: str
-) -> None:
-    """Refuse a smallest subset in which a class is missing.
+def fit_power_law(rows: Sequence[int], errors: Errors, weights: Errors) -> PowerLaw:
+    """Fit the law by weighted least squares, within 0 <= floor, scale <= 1 and exponent <= 2.
 
-    Raises:
-        DataError: naming the class.
+    Args:
+        rows: sizes, `[sizes]`.
+        errors: 1 - accuracy, or what else is judged by, `[sizes]`.
+        weights: one over the standard error of each, `[sizes]`.
     """
-    if targets.ndim == 2:
-        return
-    missing = np.setdiff1d(np.unique(targets), targets[order[:size]])
-    if len(missing):
-        raise DataError(
-            f"the smallest subset, of {size} rows, has none of the class "
-            f"'{names[int(missing[0])]}'.",
-            source=source,
-            remedy="Begin with a larger share, as with --shares 0.2,0.4,0.6,0.8,1.",
-        )
+    from scipy.optimize import least_squares
+
+    largest = max(rows)
+    relative = np.asarray(rows, np.float64) / largest
+
+    def distances(values: Any) -> Any:
+        floor, scale, exponent = values
+        return (floor + scale * relative**-exponent - errors) * weights
+
+    best = float(np.clip(errors.min(), 0.002, 0.99))
+    start = (0.5 * best, 0.5 * best, 0.5)
+    found = least_squares(distances, start, bounds=([0, 0, 0.01], [1, 1, 2]))
+    return PowerLaw(largest, *(float(value) for value in found.x))
+
+
+def extrapolate(
+    rows: Sequence[int], measured: Sequence[Sequence[RowStatistic]]
+) -> Extrapolation | None:
+    """Fit the curve and go on to twice the rows, with intervals by resampling.
+
+    Two things vary in the resamples: the validation texts, drawn anew together for all sizes,
+    and the trainings, by noise as large as the repeats differ (with one repeat: as large as
+    the points' distances from the fit). That a power law holds at all is taken for granted.
+
+    Args:
+        rows: sizes, ascending, `[sizes]`.
+        measured: accuracy, or what else is judged by, on the validation texts, `[repeats][sizes]`.
+
+    Returns:
+        None where there are too few sizes.
+    """
+    if len(rows) < FEWEST_SIZES:
+        return None
+    repeats, texts = len(measured), len(measured[0][0].rows)
+    of_trainings = 1 - np.array([[each.value for each in repeat] for repeat in measured])
+    errors = np.clip(of_trainings.mean(axis=0), 0, 1)
+    # Agresti and Coull's two extra rights and wrongs keep the error of 0 from weighing endlessly.
+    careful = (errors * texts + 2) / (texts + 4)
+    weights = np.sqrt(texts / (careful * (1 - careful)))
+    law = fit_power_law(rows, errors, weights)
+    spread = _training_spread(of_trainings, errors - (1 - law.value(rows)))
+    draw = np.random.default_rng(0)
+    noise = draw.normal(0, spread / np.sqrt(repeats), (_RESAMPLES, len(rows)))
+    resampled = np.clip(_resampled_errors(measured, draw) + noise, 0, 1)
+    ends = np.array([max(rows), 2 * max(rows)])
+    found = np.array([fit_power_law(rows, drawn, weights).value(ends) for drawn in resampled])
+    now, then = law.value(ends)
+    return Extrapolation(
+        law=law,
+        rows=int(ends[1]),
+        value_now=float(now),
+        value=float(then),
+        value_interval=_interval(found[:, 1]),
+        gain=float(then - now),
+        gain_interval=_interval(found[:, 1] - found[:, 0]),
+    )
+
+
+def _resampled_errors(
+    measured: Sequence[Sequence[RowStatistic]], draw: np.random.Generator
+) -> Errors:
+    """Return the mean errors over the repeats on texts drawn anew, `[resamples, sizes]`."""
+    texts = len(measured[0][0].rows)
+    drawn = draw.multinomial(texts, np.full(texts, 1 / texts), size=_RESAMPLES).astype(np.float64)
+    values = [[each.of_sums(drawn @ each.rows) for each in repeat] for repeat in measured]
+    return np.asarray(1 - np.mean(values, axis=0).T)
+
+
+def _training_spread(errors: Errors, residuals: Errors) -> float:
+    """Return the standard deviation of the error of one training, of `[repeats, sizes]`."""
+    if len(errors) > 1:
+        return float(np.sqrt(errors.var(axis=0, ddof=1).mean()))
+    return float(np.sqrt((residuals**2).sum() / max(1, len(residuals) - 3)))
+
+
+def _interval(values: Errors) -> Interval:
+    low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return Interval(float(low), float(high), _LEVEL)
 
 
 @dataclass(frozen=True)

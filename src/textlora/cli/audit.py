@@ -79,7 +79,7 @@ def audit(
         shown = [asdict(suspect) for suspect in done.suspects[:top]]
         typer.echo(json.dumps({"out": str(target), **done.to_dict(), "top": shown}))
         return
-    from textlora.auditing.console import print_audit
+    from textlora.auditing.showing import print_audit
 
     print_audit(done, target, console, top=top)
 
@@ -137,7 +137,7 @@ def curve(
     if as_json:
         typer.echo(json.dumps({"out": str(target), **done.to_dict()}))
         return
-    from textlora.auditing.console import print_curve
+    from textlora.auditing.showing import print_curve
 
     print_curve(done, target, console)
 

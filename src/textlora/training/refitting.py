@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
-import numpy as np
-import torch
 from rich.console import Console
 from torch import Tensor
 from transformers import TrainerCallback
 
 from textlora.config import RunConfig, SettledConfig
-from textlora.data.loading import Part, Parts
-from textlora.data.splitting import Indices
+from textlora.data.loading import Parts
 from textlora.inference.predictor import Predictor, Probabilities
-from textlora.inference.scoring import Offsets, score_texts
+from textlora.inference.scoring import score_texts
 from textlora.metrics.scores import FloatArray
 from textlora.model.fast_forward import FastForward
-from textlora.model.forward import Forward, TokenSequences
+from textlora.model.forward import Forward
 from textlora.model.frozen_layers import PrefixForward
-from textlora.model.heads import probabilities
 from textlora.training.building import Classifier, prepare
 from textlora.training.fitting import training_inputs
 from textlora.training.job import announce
@@ -33,53 +28,6 @@ from textlora.training.start import (
     trained_weights,
 )
 from textlora.training.trainer import LabelledSequences, run_trainer
-
-
-@dataclass(frozen=True)
-class SelectedSequences:
-    """Some of many token sequences, in an order of their own.
-
-    Args:
-        sequences: all of them.
-        chosen: positions of those meant, int64 `[chosen]`.
-    """
-
-    sequences: TokenSequences
-    chosen: Indices
-
-    def __len__(self) -> int:
-        return len(self.chosen)
-
-    def __getitem__(self, index: int, /) -> Any:
-        return self.sequences[int(self.chosen[index])]
-
-
-@dataclass(frozen=True)
-class Texts:
-    """Texts as a `Forward` takes them, one or more sequences each.
-
-    Args:
-        sequences: of all texts, those of a text together.
-        text_offsets: the first sequence of each text, and the end, `[texts + 1]`.
-        states: of the frozen encoder, `[texts, hidden]`, where the head starts from a regression
-            on them.
-    """
-
-    sequences: TokenSequences
-    text_offsets: Offsets
-    states: FloatArray | None = None
-
-    def __len__(self) -> int:
-        """Return the number of texts."""
-        return len(self.text_offsets) - 1
-
-    def select(self, rows: Indices) -> Texts:
-        """Return the texts at `rows`, in that order; nothing is copied."""
-        starts, counts = self.text_offsets[rows], np.diff(self.text_offsets)[rows]
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        chosen = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], counts)
-        states = None if self.states is None else self.states[rows]
-        return Texts(SelectedSequences(self.sequences, chosen), offsets, states)
 
 
 @dataclass(frozen=True)
@@ -110,18 +58,12 @@ class Refitter:
         return cls(predictor, forward, config, trained_weights(predictor.model))
 
     def fit(
-        self,
-        texts: Texts,
-        part: Part,
-        *,
-        seed: int,
-        callbacks: Sequence[TrainerCallback] = (),
+        self, rows: LabelledSequences, *, seed: int, callbacks: Sequence[TrainerCallback] = ()
     ) -> None:
         """Train from the fresh weights.
 
         Args:
-            texts: what to train on, and on nothing else.
-            part: their targets and weights, in the same order.
+            rows: what to train on, and on nothing else.
             seed: of shuffling and dropout.
             callbacks: told of every step.
 
@@ -129,32 +71,24 @@ class Refitter:
             RunError: the training diverged.
         """
         self.reset()
-        if texts.states is not None:
-            start_at_states(self.predictor, texts.states, part)
+        if rows.states is not None:
+            start_at_states(self.predictor, rows.states, rows.targets, rows.weights)
         training = self.config.training.model_copy(update={"seed": seed})
-        run_trainer(
-            self.predictor,
-            self.forward,
-            self.config.model_copy(update={"training": training}),
-            LabelledSequences(
-                texts.sequences, part.targets, texts.text_offsets, part.relative_weights
-            ),
-            callbacks=callbacks,
-        )
+        config = self.config.model_copy(update={"training": training})
+        run_trainer(self.predictor, self.forward, config, rows, callbacks=callbacks)
 
-    def predict_proba(self, texts: Texts) -> Probabilities:
+    def predict_proba(self, rows: LabelledSequences) -> Probabilities:
         """Return what the model, as it is now trained, makes of texts: [texts, classes]."""
         spec = self.predictor.spec
         logits = score_texts(
             self.predictor.model,
             self.forward,
-            texts.sequences,
-            texts.text_offsets,
+            rows.sequences,
+            rows.text_offsets,
             head=spec.head,
             pooling=spec.window_pooling,
         )
-        answers: Probabilities = probabilities(torch.from_numpy(logits), spec.head).numpy()
-        return answers
+        return self.predictor.probabilities_of(logits)
 
     def reset(self) -> None:
         """Put the fresh weights back."""
@@ -167,7 +101,7 @@ _NO_MORE_ROWS = {"class_names": False, "refit": False}
 @contextmanager
 def refitting(
     config: RunConfig, parts: Parts, console: Console
-) -> Iterator[tuple[Refitter, Mapping[str, Texts]]]:
+) -> Iterator[tuple[Refitter, Mapping[str, LabelledSequences]]]:
     """Load the base once, tokenize once, and run frozen layers below all adapters once.
 
     Args:
@@ -177,7 +111,7 @@ def refitting(
         console: where is told what is about to be trained.
 
     Yields:
-        The refitter, and the texts of "train" and, where there is one, "validation".
+        The refitter, and the rows of "train" and, where there is one, "validation".
 
     Raises:
         ConfigError: a setting does not fit the classes.
@@ -198,11 +132,13 @@ def refitting(
     with training_inputs(config, classifier, tokens, console) as (forward, inputs):
         refitter = Refitter.of(classifier.predictor, forward, config)
         try:
-            texts = {
-                name: Texts(inputs[name], tokens[name].text_offsets, states.get(name))
-                for name in tokens
-            }
-            yield refitter, texts
+            yield (
+                refitter,
+                {
+                    name: replace(LabelledSequences.of(rows, inputs[name]), states=states.get(name))
+                    for name, rows in prepared.rows().items()
+                },
+            )
         finally:
             refitter.reset()
 

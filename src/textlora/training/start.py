@@ -21,7 +21,7 @@ from textlora.baselines.classifiers import FrozenEncoder, LabelledTexts
 from textlora.baselines.logistic import regression_layer
 from textlora.config import SettledConfig
 from textlora.data.labels import Targets
-from textlora.data.loading import Part
+from textlora.data.loading import Weights
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
 from textlora.metrics.scores import FloatArray
@@ -80,17 +80,20 @@ def start_at_layer(predictor: Predictor, regression: FrozenEncoder, rows: Labell
     _start_at(predictor, regression.linear_layer(), states, rows.targets)
 
 
-def start_at_states(predictor: Predictor, states: FloatArray, part: Part) -> None:
+def start_at_states(
+    predictor: Predictor, states: FloatArray, targets: Targets, weights: Weights | None
+) -> None:
     """Do the same with a fixed strength, where no rows are set apart to choose it by.
 
     Args:
         predictor: as above.
         states: of the frozen encoder, `[n, hidden]`.
-        part: the rows that they are of.
+        targets: class numbers `[n]`, or 0/1 `[n, k]`.
+        weights: how much each row counts, `[n]`; None: all the same.
     """
     classes = predictor.spec.head.num_labels
-    layer = regression_layer(states, part.targets, classes=classes, weights=part.relative_weights)
-    _start_at(predictor, layer, states, part.targets)
+    layer = regression_layer(states, targets, classes=classes, weights=weights)
+    _start_at(predictor, layer, states, targets)
 
 
 def _start_at(

@@ -30,10 +30,12 @@ from textlora.baselines.classifiers import LabelledTexts
 from textlora.config import SettledConfig
 from textlora.data.labels import Targets
 from textlora.data.loading import Weights
+from textlora.data.splitting import Indices
 from textlora.errors import RunError, storage_errors
 from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import Offsets, WindowPooling, score_texts
 from textlora.metrics.history import EpochRecord
+from textlora.metrics.scores import FloatArray
 from textlora.model.adapters import save_adapter
 from textlora.model.forward import Forward, TokenSequences
 from textlora.model.heads import HeadSpec, classification_loss
@@ -58,6 +60,25 @@ _NOT_FOR_THE_MODEL = frozenset({"labels", "weights"})
 
 
 @dataclass(frozen=True)
+class SelectedSequences:
+    """Some of many token sequences, in an order of their own.
+
+    Args:
+        sequences: all of them.
+        chosen: positions of those meant, int64 `[chosen]`.
+    """
+
+    sequences: TokenSequences
+    chosen: Indices
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, index: int, /) -> Any:
+        return self.sequences[int(self.chosen[index])]
+
+
+@dataclass(frozen=True)
 class LabelledSequences(Dataset[dict[str, Any]]):
     """Texts as one or more sequences each, with their targets.
 
@@ -68,12 +89,15 @@ class LabelledSequences(Dataset[dict[str, Any]]):
         targets: [texts] class numbers, or [texts, classes] of 0/1.
         text_offsets: the first sequence of each text, and the end, `[texts + 1]`.
         weights: [texts], how much each counts in the loss, 1 on average; None: all the same.
+        states: [texts, hidden] of the frozen encoder, where the head is to start from a regression
+            on them.
     """
 
     sequences: TokenSequences
     targets: Targets
     text_offsets: Offsets
     weights: Weights | None = None
+    states: FloatArray | None = None
 
     @classmethod
     def of(cls, rows: LabelledTexts, sequences: TokenSequences | None = None) -> LabelledSequences:
@@ -81,6 +105,20 @@ class LabelledSequences(Dataset[dict[str, Any]]):
         offsets = rows.sequences.text_offsets
         found = rows.sequences if sequences is None else sequences
         return cls(found, rows.targets, offsets, rows.weights)
+
+    def select(self, texts: Indices) -> LabelledSequences:
+        """Return the texts at these places, in that order; no sequence is copied."""
+        starts, counts = self.text_offsets[texts], np.diff(self.text_offsets)[texts]
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        chosen = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], counts)
+        weights = None if self.weights is None else self.weights[texts]
+        return LabelledSequences(
+            SelectedSequences(self.sequences, chosen),
+            self.targets[texts],
+            offsets,
+            None if weights is None else weights / weights.mean(),
+            None if self.states is None else self.states[texts],
+        )
 
     def __len__(self) -> int:
         return len(self.sequences)

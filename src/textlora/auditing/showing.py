@@ -1,18 +1,23 @@
-"""What `audit` and `curve` show in the terminal."""
+"""What `audit` and `curve` show: tables in the terminal, and the curve as a picture."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator, PercentFormatter
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from textlora.auditing.audit import Audit
-from textlora.auditing.folder import AuditFolder, CurveFolder
-from textlora.auditing.learning_curve import LearningCurve
+from textlora.auditing.audit import SUSPECTS, Audit
+from textlora.auditing.learning_curve import Extrapolation, LearningCurve
+from textlora.report.plots import ACCENT, MUTED, styled, svg_text
 from textlora.report.wording import column, count, duration, metric_value, percent
 
+CURVE_PLOT = "curve.svg"
 _SHOWN_CHARACTERS = 160
 
 
@@ -36,8 +41,7 @@ def print_audit(done: Audit, out: Path, console: Console, *, top: int) -> None:
         highlight=False,
     )
     console.print(f"Audited in {duration(done.seconds)}.", highlight=False)
-    suspects = AuditFolder(out).suspects
-    console.print(f"Suspects    {suspects}", markup=False, soft_wrap=True)
+    console.print(f"Suspects    {out / SUSPECTS}", markup=False, soft_wrap=True)
 
 
 def suspects_table(done: Audit, top: int) -> Table:
@@ -65,7 +69,7 @@ def print_curve(done: LearningCurve, out: Path, console: Console) -> None:
     console.print()
     console.print(done.verdict, style="bold", highlight=False)
     console.print(f"Measured in {duration(done.seconds)}.", highlight=False)
-    console.print(f"Plot        {CurveFolder(out).plot}", markup=False, soft_wrap=True)
+    console.print(f"Plot        {out / CURVE_PLOT}", markup=False, soft_wrap=True)
 
 
 def points_table(done: LearningCurve) -> Table:
@@ -111,3 +115,59 @@ def _range(low: float, high: float) -> str:
 def _short(text: str) -> str:
     flat = " ".join(text.split())
     return flat if len(flat) <= _SHOWN_CHARACTERS else flat[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def learning_curve_figure(curve: LearningCurve) -> Figure:
+    """Draw the points with their intervals, the fitted law, and how it would go on (dashed)."""
+    rows = [point.rows for point in curve.points]
+    values = [point.value for point in curve.points]
+    below = [point.value - point.interval.low for point in curve.points]
+    above = [point.interval.high - point.value for point in curve.points]
+    ticks = list(rows)
+    with styled():
+        figure = Figure(figsize=(4.8, 3.6))
+        axes = figure.subplots()
+        axes.set_xscale("log")
+        if curve.extrapolation is not None:
+            _law(axes, curve.extrapolation, rows)
+            ticks.append(curve.extrapolation.rows)
+        axes.errorbar(
+            rows,
+            values,
+            yerr=np.clip([below, above], 0, None),
+            fmt="o",
+            color=ACCENT,
+            capsize=3,
+            linewidth=1.2,
+            label="Measured, 95 % interval",
+        )
+        axes.xaxis.set_major_locator(FixedLocator(ticks))
+        axes.xaxis.set_major_formatter(FixedFormatter([count(tick) for tick in ticks]))
+        axes.xaxis.set_minor_locator(NullLocator())
+        if curve.metric != "mcc":
+            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+        axes.set_xlabel("Labels trained on")
+        axes.set_title(f"{column(curve.metric)} on {count(curve.validation_rows)} validation texts")
+        axes.legend(loc="lower right")
+        return figure
+
+
+def learning_curve_svg(curve: LearningCurve) -> str:
+    """Return the picture as the text of an SVG file."""
+    return svg_text(learning_curve_figure(curve), f"{column(curve.metric)} by the number of labels")
+
+
+def _law(axes: Axes, found: Extrapolation, rows: list[int]) -> None:
+    inside = np.geomspace(min(rows), max(rows), 60)
+    beyond = np.geomspace(max(rows), found.rows, 20)
+    axes.plot(inside, found.law.value(inside), color=MUTED, linewidth=1.2, label="Power law")
+    axes.plot(
+        beyond,
+        found.law.value(beyond),
+        color=MUTED,
+        linewidth=1.2,
+        linestyle="--",
+        label="Extrapolated",
+    )
+    bounds = found.value_interval
+    axes.vlines(found.rows, bounds.low, bounds.high, color=MUTED, linewidth=1.2, linestyle="--")
