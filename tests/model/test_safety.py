@@ -27,10 +27,9 @@ from textlora.errors import ModelError
 from textlora.inference.predictor import Predictor
 from textlora.metrics.decisions import Decision
 from textlora.model.adapters import load_adapter
-from textlora.model.backbones import Backbone
+from textlora.model.encoders import Backbone
 from textlora.model.heads import HeadSpec
-from textlora.model.rules import ADAPTER_CONFIG, CLASSIFIER
-from textlora.model.safety import check_adapter_folder
+from textlora.model.safety import ADAPTER_CONFIG, CLASSIFIER, check_adapter_folder
 from textlora.model.spec import ClassifierSpec
 
 CONFIG, SPEC, TOKENIZER = "adapter_config.json", "textlora.json", "tokenizer_config.json"

@@ -20,7 +20,7 @@ from textlora.inference.predictor import Predictor, Probabilities, load_tokenize
 from textlora.inference.scoring import Logits, length_batches, pool_logits, score
 from textlora.metrics.classification import Interval
 from textlora.metrics.comparison import Answers, compare
-from textlora.model.forward import PlainForward, TokenIds
+from textlora.model.backends.plain import PlainForward, TokenIds
 from textlora.model.spec import ClassifierSpec
 
 TOLERANCE = 1e-4

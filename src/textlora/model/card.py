@@ -12,7 +12,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from textlora.config import BUNDLED_MODEL, RunConfig, TrainingConfig
 from textlora.metrics.classification import ClassificationMetrics
 from textlora.metrics.statistics import Metric, judging_metric
-from textlora.model.backbones import Backbone
+from textlora.model.encoders import Backbone
 from textlora.model.spec import ClassifierSpec
 from textlora.report.wording import count, decimal, headline, percent, rule_in_words
 

@@ -23,7 +23,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from textlora.config import ModelConfig
 from textlora.errors import ConfigError
 from textlora.model.architectures import architecture_of
-from textlora.model.backbones import Backbone
+from textlora.model.encoders import Backbone
 
 HEAD_DROPOUT = 0.1
 Loss = Literal["cross_entropy", "bce"]

@@ -9,10 +9,9 @@ from typing import Any, Literal
 from textlora.data.truncation import Cut, Side, Truncation, Windows
 from textlora.errors import ModelError
 from textlora.metrics.decisions import BY_PROBABILITY, Decision
-from textlora.model.backbones import Backbone
+from textlora.model.encoders import Backbone
 from textlora.model.heads import HeadSpec
-from textlora.model.rules import CLASSIFIER
-from textlora.model.safety import check_values, read_settings
+from textlora.model.safety import CLASSIFIER, check_values, read_settings
 from textlora.run import write_json
 
 FILE_NAME = "textlora.json"

@@ -19,7 +19,7 @@ from textlora.inference.explaining import explain, require_captum
 from textlora.inference.predicting import load_untrained
 from textlora.inference.predictor import Predictor, trained_with
 from textlora.metrics.mistakes import Explanation, Span, Word
-from textlora.model.fast_forward import Precision
+from textlora.model.backends.fast import Precision
 from textlora.report.attributions import quality_in_words, shortened
 from textlora.serving.adapters import Registry, ServedAdapter
 from textlora.serving.schemas import ExplainResponse, Piece, RefusedError, WordScore, invalid

@@ -20,7 +20,7 @@ from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, length_batches, score
 from textlora.inspection.records import Estimate
-from textlora.model.forward import Forward, TokenSequences
+from textlora.model.backends import Forward, TokenSequences
 from textlora.training.building import (
     Classifier,
     build_classifier,

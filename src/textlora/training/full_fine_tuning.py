@@ -19,8 +19,8 @@ from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import score_texts
 from textlora.metrics.scores import FloatArray
 from textlora.metrics.statistics import judging_metric
-from textlora.model.backbones import resize_embeddings
-from textlora.model.forward import PlainForward
+from textlora.model.backends.plain import PlainForward
+from textlora.model.encoders import resize_embeddings
 from textlora.model.heads import load_base_classifier, probabilities
 from textlora.model.spec import ClassifierSpec
 from textlora.training.arguments import class_weights, optimizer_of, shortened, training_arguments

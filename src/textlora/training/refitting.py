@@ -19,9 +19,9 @@ from textlora.data.splitting import Indices
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import Offsets, score_texts
 from textlora.metrics.scores import FloatArray
-from textlora.model.fast_forward import FastForward
-from textlora.model.forward import Forward, TokenSequences
-from textlora.model.frozen_layers import PrefixForward
+from textlora.model.backends import Forward, TokenSequences
+from textlora.model.backends.fast import FastForward
+from textlora.model.backends.frozen_layers import PrefixForward
 from textlora.model.heads import probabilities
 from textlora.training.building import Classifier, build_classifier, tokenize_parts
 from textlora.training.fitting import fit_to_the_end, labelled_rows, training_inputs

@@ -25,7 +25,7 @@ from textlora.data.loading import Weights
 from textlora.errors import RunError
 from textlora.inference.scoring import Logits, Offsets, WindowPooling, score_texts
 from textlora.model.adapters import save_adapter
-from textlora.model.forward import Forward, TokenSequences
+from textlora.model.backends import Forward, TokenSequences
 from textlora.model.heads import HeadSpec, classification_loss
 from textlora.training.checkpoints import seal
 from textlora.training.contrastive import ClassGroups, HeadInput, contrastive_loss

@@ -31,7 +31,7 @@ from textlora.data.splitting import Indices, random_subset
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
-from textlora.model.forward import Forward, TokenSequences
+from textlora.model.backends import Forward, TokenSequences
 from textlora.training.arguments import class_weights, optimizer_of, training_arguments
 from textlora.training.fitting import contrastive_part
 from textlora.training.start import put_weights, trained_weights
