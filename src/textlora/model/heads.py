@@ -7,9 +7,10 @@ A model whose head is `auto` on the [CLS] state is the architecture's own
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
@@ -24,6 +25,7 @@ from textlora.config import ModelConfig
 from textlora.errors import ConfigError
 from textlora.model.architectures import architecture_of
 from textlora.model.encoders import Backbone
+from textlora.model.safety import MAX_CLASSES
 
 HEAD_DROPOUT = 0.1
 Loss = Literal["cross_entropy", "bce"]
@@ -44,7 +46,7 @@ class HeadSpec:
     kind: Literal["auto", "mlp", "linear"]
     pooling: Literal["cls", "mean"]
     loss: Loss
-    num_labels: int
+    num_labels: Annotated[int, Field(ge=1, le=MAX_CLASSES)]
     multi_label: bool = False
 
     @property

@@ -3,25 +3,28 @@
 An adapter is a folder that somebody else may have made. Nothing in it is code to be run, nothing
 leads out of it, and no number in it decides on memory before it is held against the weights' own
 sizes. What is not checked: docs/safety.md.
-
-What the values of an adapter's JSON files may be: one table a file.
-
-`adapter_config.json` is PEFT's (its `LoraConfig`, versions 0.19 to 0.21): every key that PEFT
-writes is listed, with what this package's own settings can make of it. All that PEFT can do beyond
-them (other initialisations, quantisation, mixtures, replicated layers …) stays at its default.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import transformers
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from textlora.errors import ModelError
 from textlora.model.tensors import (
@@ -33,33 +36,19 @@ from textlora.model.tensors import (
     short,
 )
 
-MAX_RANK = 4096
+T = TypeVar("T")
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 MAX_CLASSES = 100_000
 MAX_LENGTH = 1_000_000
-
+_MAX_RANK = 4096
 _MAX_ENTRIES = 10_000
 _MAX_NAME = 256
-# Without the characters of a regular expression, as which PEFT reads some names.
-_MODULE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _HUB_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,95})?")
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]{0,254}")
-_VERSION = re.compile(r"[A-Za-z0-9.+@_-]{1,80}")
+# Without the characters of a regular expression, as which PEFT reads some names.
+_MODULE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _PISSA_STEPS = re.compile(r"pissa_niter_[0-9]{1,2}")
-_LIBRARY = re.compile(r"(transformers|textlora)(\.[a-z0-9_]+)*")
-_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What one value may be.
-
-    Args:
-        accepts: whether a value is one of these.
-        wanted: the same in words, after "must be".
-    """
-
-    accepts: Callable[[Any], bool]
-    wanted: str
+_UNSET: tuple[Any, ...] = (None, False, {}, [], "")
 
 
 def is_base_name(value: Any) -> bool:
@@ -77,199 +66,93 @@ def is_base_name(value: Any) -> bool:
     return bool(_HUB_ID.fullmatch(value)) and ".." not in value
 
 
-def one_of(*values: Any) -> Rule:
-    """Return the rule that a value is one of these, with its very type."""
-    return Rule(
-        lambda value: any(type(value) is type(v) and value == v for v in values),
-        " or ".join("null" if v is None else str(v).lower() for v in values),
-    )
+def _base_name(value: str) -> str:
+    wanted = "it should be 'bundled', an id of the Hub or the full path of a folder"
+    return _required(value, is_base_name(value), wanted)
 
 
-def _whole(low: int, high: int) -> Rule:
-    return Rule(lambda value: _is_whole(value, low, high), f"a whole number from {low} to {high}")
+def _revision(value: str) -> str:
+    known = bool(_REVISION.fullmatch(value)) and ".." not in value
+    return _required(value, known, "it should be a commit, tag or branch")
 
 
-def _number(low: float, high: float) -> Rule:
-    return Rule(lambda value: _is_number(value, low, high), f"a number from {low:g} to {high:g}")
+def _module(value: str) -> str:
+    known = len(value) <= _MAX_NAME and bool(_MODULE.fullmatch(value))
+    return _required(value, known, "it should be the name of a module")
 
 
-def _or_null(rule: Rule) -> Rule:
-    return Rule(lambda value: value is None or rule.accepts(value), f"{rule.wanted} or null")
+def _initialisation(value: Any) -> Any:
+    names = (True, False, "gaussian", "orthogonal", "olora", "pissa")
+    known = any(type(value) is type(name) and value == name for name in names)
+    steps = isinstance(value, str) and bool(_PISSA_STEPS.fullmatch(value))
+    wanted = "it should be true, false, gaussian, orthogonal, olora, pissa or pissa_niter_N"
+    return _required(value, known or steps, wanted)
 
 
-def _list_of(rule: Rule, what: str, entries: int = _MAX_ENTRIES) -> Rule:
-    def accepts(value: Any) -> bool:
-        return isinstance(value, list) and len(value) <= entries and all(map(rule.accepts, value))
-
-    return Rule(accepts, f"a list of {what}")
-
-
-def _by_module(rule: Rule) -> Rule:
-    def accepts(value: Any) -> bool:
-        return (
-            isinstance(value, dict)
-            and len(value) <= _MAX_ENTRIES
-            and all(_is_module(name) and rule.accepts(entry) for name, entry in value.items())
-        )
-
-    return Rule(accepts, f"names of modules, each with {rule.wanted}")
+def _required(value: T, known: bool, wanted: str) -> T:
+    if not known:
+        raise PydanticCustomError("not_wanted", wanted)  # type: ignore[arg-type]
+    return value
 
 
-def _fields(rules: Mapping[str, Rule], what: str) -> Rule:
-    def accepts(value: Any) -> bool:
-        return isinstance(value, dict) and all(
-            name in rules and rules[name].accepts(entry) for name, entry in value.items()
-        )
-
-    return Rule(accepts, what)
-
-
-def _is_whole(value: Any, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+BaseName = Annotated[str, AfterValidator(_base_name)]
+Revision = Annotated[str, AfterValidator(_revision)]
+_Module = Annotated[str, AfterValidator(_module)]
+_Modules = Annotated[list[_Module], Field(max_length=_MAX_ENTRIES)]
+_Layer = Annotated[int, Field(ge=0, le=1000)]
+_Layers = Annotated[list[_Layer], Field(max_length=_MAX_ENTRIES)]
+_Rank = Annotated[int, Field(ge=1, le=_MAX_RANK)]
+_Alpha = Annotated[float, Field(ge=0, le=1e6)]
 
 
-def _is_number(value: Any, low: float, high: float) -> bool:
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    return known and math.isfinite(value) and low <= value <= high
-
-
-def _is_module(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= _MAX_NAME and bool(_MODULE.fullmatch(value))
-
-
-def _matches(pattern: re.Pattern[str], value: Any) -> bool:
-    return isinstance(value, str) and bool(pattern.fullmatch(value))
-
-
-def _is_init(value: Any) -> bool:
-    if isinstance(value, bool):
-        return True
-    names = ("gaussian", "orthogonal", "olora", "pissa")
-    return value in names or _matches(_PISSA_STEPS, value)
-
-
-def _is_auto_mapping(value: Any) -> bool:
+class _AutoMapping(BaseModel):
     # PEFT writes it where it knows no task type: with LoRA on the head, in a checkpoint.
-    if value is None:
-        return True
-    return (
-        isinstance(value, dict)
-        and set(value) == {"base_model_class", "parent_library"}
-        and _matches(_CLASS, value["base_model_class"])
-        and _matches(_LIBRARY, value["parent_library"])
+    model_config = STRICT
+
+    base_model_class: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+    parent_library: Annotated[
+        str, StringConstraints(pattern=r"^(transformers|textlora)(\.[a-z0-9_]+)*$")
+    ]
+
+
+class PeftSettings(BaseModel):
+    """What `adapter_config.json` may say: PEFT's `LoraConfig`, versions 0.19 to 0.21.
+
+    All that PEFT can do beyond this (quantisation, mixtures, replicated layers …) has to be unset.
+    """
+
+    model_config = ConfigDict({**STRICT, "extra": "ignore"})
+
+    peft_type: Literal["LORA"]
+    r: _Rank
+    target_modules: _Modules
+    task_type: Literal["SEQ_CLS"] | None = None
+    auto_mapping: _AutoMapping | None = None
+    peft_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.+@_-]{1,80}$")] | None = (
+        None
     )
+    base_model_name_or_path: BaseName | None = None
+    revision: Revision | None = None
+    inference_mode: bool = False
+    lora_alpha: _Alpha = 8
+    lora_dropout: Annotated[float, Field(ge=0, le=1)] = 0
+    rank_pattern: Annotated[dict[_Module, _Rank], Field(max_length=_MAX_ENTRIES)] | None = None
+    alpha_pattern: Annotated[dict[_Module, _Alpha], Field(max_length=_MAX_ENTRIES)] | None = None
+    exclude_modules: _Modules | None = None
+    modules_to_save: _Modules | None = None
+    layers_to_transform: _Layer | _Layers | None = None
+    layers_pattern: _Module | _Modules | None = None
+    bias: Literal["none", "all", "lora_only"] = "none"
+    use_rslora: bool = False
+    use_dora: bool = False
+    init_lora_weights: Annotated[Any, AfterValidator(_initialisation)] = True
+    fan_in_fan_out: bool = False
+    ensure_weight_tying: bool = False
+    qalora_group_size: _Rank = 16  # without use_qalora it has no effect
+    megatron_core: Literal["megatron.core"] | None = None  # nor has this without its settings
 
 
-_FLAG = one_of(True, False)
-_OFF = one_of(False)
-_UNSET = one_of(None)
-_TEXT = Rule(lambda value: isinstance(value, str), "a text")
-_BASE = Rule(is_base_name, "'bundled', an id of the Hub or the full path of a folder")
-_VERSION_OF_BASE = Rule(
-    lambda value: _matches(_REVISION, value) and ".." not in value, "a commit, tag or branch"
-)
-_MODULES = _list_of(Rule(_is_module, "a name"), "names of modules")
-_LAYERS = _list_of(_whole(0, 1000), "layer numbers")
-_RANK = _whole(1, MAX_RANK)
-_ALPHA = _number(0, 1e6)
-
-ADAPTER_CONFIG: Mapping[str, Rule] = {
-    "peft_type": one_of("LORA"),
-    "task_type": one_of("SEQ_CLS", None),
-    "auto_mapping": Rule(_is_auto_mapping, "null, or a class of transformers"),
-    "peft_version": _or_null(Rule(lambda value: _matches(_VERSION, value), "a version")),
-    "base_model_name_or_path": _or_null(_BASE),
-    "revision": _or_null(_VERSION_OF_BASE),
-    "inference_mode": _FLAG,
-    "r": _RANK,
-    "lora_alpha": _ALPHA,
-    "lora_dropout": _number(0, 1),
-    "rank_pattern": _or_null(_by_module(_RANK)),
-    "alpha_pattern": _or_null(_by_module(_ALPHA)),
-    "target_modules": _MODULES,
-    "exclude_modules": _or_null(_MODULES),
-    "modules_to_save": _or_null(_MODULES),
-    "layers_to_transform": Rule(
-        lambda value: value is None or _is_whole(value, 0, 1000) or _LAYERS.accepts(value),
-        "layer numbers or null",
-    ),
-    "layers_pattern": Rule(
-        lambda value: value is None or _is_module(value) or _MODULES.accepts(value),
-        "names of modules or null",
-    ),
-    "bias": one_of("none", "all", "lora_only"),
-    "use_rslora": _FLAG,
-    "use_dora": _FLAG,
-    "init_lora_weights": Rule(
-        _is_init, "true, false, gaussian, orthogonal, olora, pissa or pissa_niter_N"
-    ),
-    "fan_in_fan_out": _FLAG,
-    "ensure_weight_tying": _FLAG,
-    "lora_bias": _OFF,
-    "use_qalora": _OFF,
-    "qalora_group_size": _whole(1, MAX_RANK),  # without use_qalora it has no effect
-    "megatron_core": one_of("megatron.core", None),
-    "megatron_config": _UNSET,
-    "loftq_config": one_of({}, None),
-    "eva_config": _UNSET,
-    "corda_config": _UNSET,
-    "lora_ga_config": _UNSET,
-    "velora_config": _UNSET,
-    "monteclora_config": _UNSET,
-    "kasa_config": _UNSET,
-    "arrow_config": _UNSET,
-    "use_bdlora": one_of(None, False),
-    "alora_invocation_tokens": _UNSET,
-    "trainable_token_indices": _UNSET,
-    "target_parameters": _UNSET,
-    "layer_replication": _UNSET,
-}
-
-_NUMBERS = _list_of(_number(-1e12, 1e12), "numbers", MAX_CLASSES)
-
-_LABELS = _list_of(
-    Rule(lambda value: isinstance(value, str | int), "a text or number"),
-    "texts and whole numbers",
-    MAX_CLASSES,
-)
-CLASSIFIER: Mapping[str, Rule] = {
-    "format": _whole(0, 1000),
-    "backbone": _fields(
-        {"name_or_path": _BASE, "revision": _or_null(_VERSION_OF_BASE)},
-        f"name_or_path ({_BASE.wanted}) and revision ({_VERSION_OF_BASE.wanted}, or null)",
-    ),
-    "head": _fields(
-        {
-            "kind": one_of("auto", "mlp", "linear"),
-            "pooling": one_of("cls", "mean"),
-            "loss": one_of("cross_entropy", "bce"),
-            "num_labels": _whole(1, MAX_CLASSES),
-            "multi_label": _FLAG,
-        },
-        "a head: kind, pooling, loss, num_labels and multi_label",
-    ),
-    "label_names": _list_of(_TEXT, "texts", MAX_CLASSES),
-    "label_values": _LABELS,
-    "merged_labels": _LABELS,
-    "max_length": _whole(1, MAX_LENGTH),
-    "truncation_side": one_of("left", "right", "head+tail"),
-    "strip_html": _FLAG,
-    "temperature": _number(1e-6, 1e6),
-    "decision": _fields(
-        {
-            "thresholds": _or_null(_NUMBERS),
-            "costs": _or_null(_list_of(_NUMBERS, "lists of numbers", MAX_CLASSES)),
-            "min_confidence": _or_null(_number(0, 1)),
-        },
-        "a rule: thresholds, costs and min_confidence",
-    ),
-    "head_share": _number(0, 1),
-    "long_texts": one_of("truncate", "windows"),
-    "window_stride": _whole(0, MAX_LENGTH),
-    "window_pooling": one_of("mean", "max"),
-    "max_windows": _whole(1, MAX_LENGTH),
-}
-
+_PEFT_SETTINGS = TypeAdapter(PeftSettings)
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -326,11 +209,7 @@ def check_adapter_folder(folder: Path) -> CheckedAdapter:
     for name in (WEIGHTS_FILE, CONFIG_FILE):
         if not (folder / name).is_file():
             raise ModelError(f"{folder}: {name} is missing.", "Give a complete adapter folder.")
-    config = read_settings(folder / CONFIG_FILE)
-    for required in ("peft_type", "r", "target_modules"):
-        if required not in config:
-            refuse(folder / CONFIG_FILE, f"'{required}' is missing")
-    check_values(config, ADAPTER_CONFIG, folder / CONFIG_FILE)
+    config = read_peft_settings(folder / CONFIG_FILE)
     check_tokenizer(folder)
     tensors = read_headers(folder / WEIGHTS_FILE)
     check_headers(tensors, config, folder / WEIGHTS_FILE)
@@ -380,7 +259,7 @@ def check_tokenizer(folder: Path) -> None:
             continue
         settings = read_settings(path)
         for key, value in _entries(settings):
-            if key in _CODE_KEYS and value not in (None, False, {}, [], ()):
+            if key in _CODE_KEYS and value not in _UNSET:
                 refuse(path, f"'{key}' asks for code to be run, which is never done")
             if _PATH_KEY.search(key) and not _is_plain_name(value):
                 refuse(path, f"'{key}' names a file elsewhere")
@@ -391,18 +270,49 @@ def check_tokenizer(folder: Path) -> None:
             refuse(path, f"'tokenizer_class' is {short(kind)}, no tokenizer of Transformers")
 
 
-def check_values(values: Mapping[str, Any], rules: Mapping[str, Rule], path: Path) -> None:
-    """Hold values against a table; keys that it does not have must be unset.
+def read_peft_settings(path: Path) -> dict[str, Any]:
+    """Return what an `adapter_config.json` sets, without what it leaves unset and nobody knows.
 
     Raises:
-        ModelError: a value is not what it must be.
+        ModelError: a value is not what it may be, or a setting is unknown and set.
     """
-    for key, value in values.items():
-        rule = rules.get(key)
-        if rule is None and value not in (None, False, {}, [], ""):
-            refuse(path, f"the setting {short(key)} is unknown, so the file is damaged or newer")
-        if rule is not None and not rule.accepts(value):
-            refuse(path, f"'{key}' is {short(value)}; it must be {rule.wanted}")
+    values = read_settings(path)
+    known = {name: value for name, value in values.items() if name in PeftSettings.model_fields}
+    validated(_PEFT_SETTINGS, known, path)
+    for name, value in values.items():
+        if name not in known and value not in _UNSET:
+            refuse(path, f"the setting {short(name)} is unknown, so the file is damaged or newer")
+    return known
+
+
+def validated(kind: TypeAdapter[T], values: Mapping[str, Any], path: Path) -> T:
+    """Return the values of a JSON file as what they should be, nothing converted.
+
+    Raises:
+        ModelError: they are not; it names the file, the key and what is wrong.
+    """
+    try:
+        found = kind.validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        first, *others = error.errors(include_url=False, include_input=False)
+        # Of the branches of a union, none of which fits, the one that went the farthest.
+        same = [first, *(other for other in others if other["loc"][:1] == first["loc"][:1])]
+        _refuse_value(path, values, max(same, key=lambda each: len(each["loc"])))
+    return found
+
+
+def _refuse_value(path: Path, values: Mapping[str, Any], error: ErrorDetails) -> NoReturn:
+    if not error["loc"]:
+        refuse(path, f"the file is damaged ({error['msg']})")
+    key, *inside = error["loc"]
+    words = {"missing": "is missing", "unexpected_keyword_argument": "is unknown"}
+    why = words.get(error["type"]) or error["msg"].replace("Input should", "it should")
+    if error["type"] in words and not inside:
+        refuse(path, f"'{key}' {why}, so the file is damaged or newer")
+    # Without the branches of a union, which are no places in the file.
+    named = [str(part) for part in inside if isinstance(part, int) or part.isidentifier()]
+    place = f"{short('.'.join(named))} " if named else ""
+    refuse(path, f"'{key}' is {short(values.get(str(key)))}; {place}{why}")
 
 
 def read_settings(path: Path) -> dict[str, Any]:
