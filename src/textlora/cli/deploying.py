@@ -228,7 +228,7 @@ def push(
     package = prepare(run, repo)
     sent = None if dry_run else send(package, private=not public)
     if as_json:
-        typer.echo(json.dumps({**package.to_dict(), "sent": sent and sent.to_dict()}))
+        typer.echo(json.dumps({**package.to_dict(), "sent": sent and vars(sent)}))
         return
     _show(console, package)
     if sent is None:

@@ -264,8 +264,6 @@ def _merged(module: nn.Module) -> nn.Module:
 
 
 def _joined(trained: Tensor, initial: Tensor, dim: int) -> Tensor:
-    import torch
-
     return torch.cat([trained, initial.to(trained.device)], dim=dim)
 
 
