@@ -23,7 +23,7 @@ from textlora.cli.options import (
 )
 from textlora.errors import ConfigError, MissingExtraError
 from textlora.export import TARGETS
-from textlora.serving.settings import Limits, ServingSettings
+from textlora.serving import Limits, ServingSettings
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -19,9 +19,15 @@ from torch import Tensor, nn
 
 from textlora.config import LoraSettings, RunConfig
 from textlora.errors import ConfigError, ModelError
-from textlora.model.architectures import adapted_modules, checked_modules, is_inside, shortest
+from textlora.model.architectures import (
+    BaseClassifier,
+    adapted_modules,
+    checked_modules,
+    is_inside,
+    shortest,
+)
 from textlora.model.encoders import Backbone
-from textlora.model.heads import BaseClassifier, build_base_classifier, resolve_head
+from textlora.model.heads import build_base_classifier, resolve_head
 from textlora.model.safety import check_adapter_folder
 from textlora.model.tensors import PREFIX, check_fits, first_line, require_finite
 

@@ -9,15 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
 
 from textlora.config import LoraSettings
 from textlora.errors import ConfigError
-
-if TYPE_CHECKING:
-    from textlora.model.heads import BaseClassifier
 
 LOGICAL_TARGETS = ("q", "k", "v", "out", "ffn", "head")
 
@@ -162,6 +159,24 @@ def _parse_layers(layers: list[int] | str, count: int) -> list[int]:
 # A name of PEFT's for every linear layer outside the head.
 ALL_LINEAR = "all-linear"
 _ATTENTION_OUTPUT = ("attention.output.dense",)
+
+
+@dataclass(frozen=True)
+class BaseClassifier:
+    """A classifier before it gets its adapter.
+
+    Args:
+        model: the module.
+        trained_head: modules that must be trained in full and saved with the adapter.
+    """
+
+    model: nn.Module
+    trained_head: list[str]
+
+    @property
+    def encoder(self) -> Any:
+        """The encoder, or the model that has it in a class of its own."""
+        return getattr(self.model, "encoder", self.model)
 
 
 def adapted_modules(base: BaseClassifier, settings: LoraSettings) -> list[str]:

@@ -23,7 +23,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from textlora.config import ModelConfig
 from textlora.errors import ConfigError
-from textlora.model.architectures import architecture_of
+from textlora.model.architectures import BaseClassifier, architecture_of
 from textlora.model.encoders import Backbone
 from textlora.model.safety import MAX_CLASSES
 
@@ -148,24 +148,6 @@ class PooledClassifier(nn.Module):
         if self.pre_classifier is not None:
             pooled = functional.relu(self.pre_classifier(pooled))
         return self.classifier(self.dropout(pooled))  # type: ignore[no-any-return]
-
-
-@dataclass(frozen=True)
-class BaseClassifier:
-    """A classifier before it gets its adapter.
-
-    Args:
-        model: the module.
-        trained_head: modules that must be trained in full and saved with the adapter.
-    """
-
-    model: nn.Module
-    trained_head: list[str]
-
-    @property
-    def encoder(self) -> Any:
-        """The encoder, or the model that has it in a class of its own."""
-        return getattr(self.model, "encoder", self.model)
 
 
 def load_base_classifier(
