@@ -31,7 +31,7 @@ from textlora.baselines.logistic import (
 from textlora.data.tokenizing import tokenize
 from textlora.data.truncation import Truncation
 from textlora.metrics.comparison import Answers
-from textlora.model.backbones import Backbone
+from textlora.model.encoders import Backbone
 
 KINDS = ("two classes", "three classes", "several labels")
 

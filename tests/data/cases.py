@@ -137,7 +137,7 @@ def _no_space_for_tokens(folder: Path) -> object:
 def _no_space_for_the_prefix(folder: Path) -> None:
     from rich.console import Console
 
-    from textlora.model.frozen_layers import PrefixForward
+    from textlora.model.backends.frozen_layers import PrefixForward
     from textlora.training.fitting import prefix_cache
 
     refusal = OSError(28, "No space left on device")
@@ -153,15 +153,15 @@ def _no_space_for_the_prefix(folder: Path) -> None:
 
 
 def _prefix_on_the_plain_path(_: Path) -> object:
-    from textlora.model.choose import Choice, choose_prefix
-    from textlora.model.forward import PlainForward
+    from textlora.model.backends import Choice, choose_prefix
+    from textlora.model.backends.plain import PlainForward
 
     return choose_prefix(Choice(PlainForward(0), "plain, as compute.path says"))
 
 
 def _prefix_of_no_layers(_: Path) -> object:
-    from textlora.model.choose import Choice, choose_prefix
-    from textlora.model.fast_forward import FastForward
+    from textlora.model.backends import Choice, choose_prefix
+    from textlora.model.backends.fast import FastForward
 
     fast = mock.Mock(spec=FastForward)
     fast.encoder = mock.Mock(lowest_adapter=0, layers=(None,) * 6)

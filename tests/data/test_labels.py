@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Sequence
 
@@ -165,7 +164,6 @@ def test_decode_undoes_encode(classes: list[Label], order: random.Random) -> Non
     labels = LabelSet.from_table(table(rows))
     assert labels.decode(labels.encode(table(rows))) == rows
     assert list(labels.values) == sorted(classes)
-    assert LabelSet.from_dict(json.loads(json.dumps(labels.to_dict()))) == labels
 
 
 @given(st.lists(st.sets(st.sampled_from("abcd")), min_size=1, max_size=9))

@@ -93,7 +93,7 @@ def test_model_tokenizer_and_dataset_by_id(
 ASK = """
 import json, sys, time
 from textlora.errors import TextloraError
-from textlora.model.backbones import Backbone
+from textlora.model.encoders import Backbone
 for name, revision in json.load(sys.stdin):
     started = time.perf_counter()
     try:

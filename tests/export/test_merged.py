@@ -15,7 +15,7 @@ from textlora.config import ComputeConfig
 from textlora.export.exporting import HEAD_FILE, MergedRunner, write_merged
 from textlora.export.portable import portable
 from textlora.inference.predictor import Predictor
-from textlora.model.forward import PlainForward
+from textlora.model.backends.plain import PlainForward
 
 PLAIN = ComputeConfig(precision="fp32", path="plain")
 LINEAR = Recipe(head="linear")
@@ -96,7 +96,7 @@ def test_a_linear_head_of_too_many_classes_stays_beside_the_encoder(
     tiny: Callable[[str], Path],
 ) -> None:
     from textlora.export import portable as module
-    from textlora.model.backbones import Backbone
+    from textlora.model.encoders import Backbone
     from textlora.model.heads import HeadSpec, PooledClassifier
 
     encoder = Backbone(str(tiny("distilbert"))).load_encoder()

@@ -20,9 +20,9 @@ from textlora.inference.explaining import explain, explain_many
 from textlora.inference.predictor import Predictor
 from textlora.metrics.decisions import Decision
 from textlora.model.adapters import add_adapter
-from textlora.model.backbones import Backbone
-from textlora.model.choose import choose_forward
-from textlora.model.forward import PlainForward
+from textlora.model.backends import choose_forward
+from textlora.model.backends.plain import PlainForward
+from textlora.model.encoders import Backbone
 from textlora.model.heads import HeadSpec, load_base_classifier, log_odds, probabilities
 from textlora.model.spec import ClassifierSpec
 

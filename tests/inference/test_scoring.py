@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from textlora.inference.scoring import length_batches, score
-from textlora.model.forward import PlainForward
+from textlora.model.backends.plain import PlainForward
 
 settings.register_profile("textlora", deadline=None)
 settings.load_profile("textlora")

@@ -14,7 +14,7 @@ def make_base(tiny: Callable[[str], Path]) -> Callable[..., Any]:
     """Return a function from an architecture to a seeded base classifier with a fresh head."""
     import torch
 
-    from textlora.model.backbones import Backbone
+    from textlora.model.encoders import Backbone
     from textlora.model.heads import HeadSpec, load_base_classifier
 
     def _make(architecture: str = "distilbert", head: Any = None, seed: int = 1) -> Any:

@@ -20,12 +20,12 @@ from textlora.model.adapters import (
     add_adapter,
     count_parameters,
     export_adapter,
+    is_inside,
     load_adapter,
     save_adapter,
     untrained_adapter,
 )
 from textlora.model.heads import HeadSpec
-from textlora.model.targets import is_inside
 
 from .conftest import disturb, logits_of
 
@@ -255,7 +255,7 @@ def test_counting_has_the_frozen_copy_of_the_head_in_the_total(make_base: Make) 
 def test_the_adapter_remembers_its_base(
     make_base: Make, tiny: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    from textlora.model.backbones import Backbone
+    from textlora.model.encoders import Backbone
 
     copied = shutil.copytree(tiny("distilbert"), tmp_path / "here")
     model = add_adapter(make_base(), settings(), Backbone(str(copied)))

@@ -12,7 +12,7 @@ import torch
 
 from support.tiny import save_model
 from textlora.errors import ModelError
-from textlora.model.backbones import Backbone, resize_embeddings, resolve_max_length
+from textlora.model.encoders import Backbone, resize_embeddings, resolve_max_length
 
 Tiny = Callable[[str], Path]
 

@@ -9,8 +9,8 @@ import pytest
 from support.settled import settled_config
 from textlora.config import RunConfig
 from textlora.metrics.classification import classification_metrics
-from textlora.model.backbones import Backbone
 from textlora.model.card import Circumstances, model_card
+from textlora.model.encoders import Backbone
 from textlora.model.heads import HeadSpec
 from textlora.model.spec import ClassifierSpec
 

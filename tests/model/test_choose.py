@@ -11,9 +11,9 @@ from transformers import BertConfig, DistilBertConfig, ElectraConfig, ModernBert
 from textlora.config import ComputeConfig, LoraSettings, ModelConfig
 from textlora.errors import ConfigError
 from textlora.model.adapters import add_adapter
-from textlora.model.choose import Choice, choose_forward, choose_prefix
-from textlora.model.fast_forward import FastForward
-from textlora.model.forward import PlainForward
+from textlora.model.backends import Choice, choose_forward, choose_prefix
+from textlora.model.backends.fast import FastForward
+from textlora.model.backends.plain import PlainForward
 from textlora.model.heads import build_base_classifier, resolve_head
 
 _SMALL: dict[str, Any] = {

@@ -141,7 +141,7 @@ def test_a_pooler_that_the_checkpoint_lacks_is_trained(
     from transformers import AutoModel
 
     from support.tiny import BERT_SPECIALS, build_config, build_tokenizer
-    from textlora.model.backbones import Backbone
+    from textlora.model.encoders import Backbone
     from textlora.model.heads import load_base_classifier
 
     encoder = AutoModel.from_config(build_config(architecture), add_pooling_layer=False)

@@ -15,11 +15,12 @@ import torch
 
 from support.adapters import RECIPES, Recipe, save_adapter
 from textlora.model.adapters import load_adapter
-from textlora.model.backbones import Backbone, resize_embeddings
-from textlora.model.fast_forward import UnsupportedError, bind
-from textlora.model.forward import PlainForward
-from textlora.model.heads import BaseClassifier, HeadSpec, load_base_classifier
-from textlora.model.multi_lora import BoundAdapter, SharedBase
+from textlora.model.architectures import BaseClassifier
+from textlora.model.backends.fast import UnsupportedError, bind
+from textlora.model.backends.multi_lora import BoundAdapter, SharedBase
+from textlora.model.backends.plain import PlainForward
+from textlora.model.encoders import Backbone, resize_embeddings
+from textlora.model.heads import HeadSpec, load_base_classifier
 
 TOLERANCE = {"fp32": {"atol": 1e-5, "rtol": 1e-4}, "bf16": {"atol": 2e-2, "rtol": 3e-2}}
 VOCABULARY = 20

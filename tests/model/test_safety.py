@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,9 @@ from textlora.errors import ModelError
 from textlora.inference.predictor import Predictor
 from textlora.metrics.decisions import Decision
 from textlora.model.adapters import load_adapter
-from textlora.model.backbones import Backbone
+from textlora.model.encoders import Backbone
 from textlora.model.heads import HeadSpec
-from textlora.model.rules import ADAPTER_CONFIG, CLASSIFIER
-from textlora.model.safety import check_adapter_folder
+from textlora.model.safety import PeftSettings, check_adapter_folder
 from textlora.model.spec import ClassifierSpec
 
 CONFIG, SPEC, TOKENIZER = "adapter_config.json", "textlora.json", "tokenizer_config.json"
@@ -244,7 +243,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "trust_remote_code of the base": (
         spec_part("backbone", trust_remote_code=True),
-        "'backbone' is .*must be name_or_path",
+        "'backbone' is .*'trust_remote_code' is unknown",
     ),
     "trust_remote_code of the tokenizer": (
         edited(TOKENIZER, trust_remote_code=True),
@@ -300,7 +299,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "a pipe": (lambda folder, ran: os.mkfifo(folder / "pipe.json"), "not a plain file"),
     # --- sizes
-    "a gigantic rank": (edited(CONFIG, r=2**40), "'r' is 1099511627776; it must be"),
+    "a gigantic rank": (edited(CONFIG, r=2**40), "'r' is 1099511627776; it should be"),
     "a rank that the weights do not have": (edited(CONFIG, r=4096), "has rank 4, and .* 4096"),
     "a negative rank": (edited(CONFIG, r=-1), "'r' is -1"),
     "a rank that is true": (edited(CONFIG, r=True), "'r' is True"),
@@ -518,12 +517,65 @@ def test_a_run_s_adapter_is_in_the_run(run_folder: Path, cli: Callable[..., Any]
     assert "leads out of the run" in result.err
 
 
-def test_every_setting_that_is_written_has_a_rule() -> None:
-    """A new field of textlora's, or of PEFT's, is decided on here, not at a user's."""
-    assert {field.name for field in fields(ClassifierSpec)} <= set(CLASSIFIER)
-    assert {field.name for field in fields(LoraConfig)} - {"runtime_config"} <= set(ADAPTER_CONFIG)
-    head = HeadSpec("mlp", "mean", "bce", 3, multi_label=True)
-    rule = Decision(thresholds=(0.5, 0.1, 0.9), min_confidence=0.3)
-    assert CLASSIFIER["head"].accepts(asdict(head))
-    assert CLASSIFIER["backbone"].accepts(asdict(Backbone("owner/name", "v1")))
-    assert CLASSIFIER["decision"].accepts(json.loads(json.dumps(asdict(rule))))
+def test_every_setting_that_peft_writes_is_decided_on() -> None:
+    """A new field of PEFT's is found out here, not at a user's: it has a rule, or is unset."""
+    settings = LoraConfig().to_dict()
+    unset = {name for name, value in settings.items() if value in (None, False, {}, [], "")}
+    assert set(settings) <= set(PeftSettings.model_fields) | unset
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        ClassifierSpec(
+            backbone=Backbone("owner/name", "v1"),
+            head=HeadSpec("mlp", "mean", "bce", 3, multi_label=True),
+            label_names=("a", "b", "c"),
+            label_values=("a", "b", "other"),
+            max_length=64,
+            truncation_side="head+tail",
+            strip_html=False,
+            decision=Decision(thresholds=(0.5, 0.1, 0.9), min_confidence=0.3),
+            merged_labels=("d", 7),
+        ),
+        ClassifierSpec(
+            backbone=Backbone("bundled"),
+            head=HeadSpec("auto", "cls", "cross_entropy", 2),
+            label_names=("no", "yes"),
+            label_values=(0, 1),
+            max_length=64,
+            truncation_side="right",
+            strip_html=True,
+            temperature=2,
+            decision=Decision(costs=((0, 1.5), (2, 0))),
+            long_texts="windows",
+        ),
+    ],
+)
+def test_every_description_that_is_written_is_taken(spec: ClassifierSpec, tmp_path: Path) -> None:
+    spec.save(tmp_path)
+    assert ClassifierSpec.load(tmp_path) == spec
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (edited(SPEC, label_names="ab"), "'label_names' is 'ab'; it should be a valid array"),
+        (edited(SPEC, label_values=[1.5, 2]), "'label_values' is "),
+        (edited(SPEC, strip_html=1), "'strip_html' is 1; it should be a valid boolean"),
+        (edited(SPEC, truncation_side="top"), "'truncation_side' is 'top'; it should be 'left'"),
+        (spec_part("head", kind="own"), "'head' is .*'kind' it should be 'auto'"),
+        (spec_part("decision", min_confidence=2), "min_confidence should be from 0 to 1"),
+        (spec_part("decision", thresholds=["0.5"]), "'decision' is .* it should be a valid number"),
+        (text(SPEC, '{"format": 1}'), "'backbone' is missing, so the file is damaged"),
+        (edited(CONFIG, layers_to_transform=[3, -1]), r"is \[3, -1\]; '1' it should be greater"),
+        (edited(CONFIG, eva_config={"rho": 2}), "'eva_config' is unknown"),
+        (edited(CONFIG, target_parameters=["a"]), "'target_parameters' is unknown"),
+    ],
+)
+def test_the_message_names_the_file_the_key_and_what_is_wrong(
+    change: Change, problem: str, adapter: Path, ran: Ran
+) -> None:
+    change(adapter, ran)
+    with pytest.raises(ModelError, match=rf"adapter/\w+\.json: .*{problem}"):
+        Predictor.load(adapter)

@@ -13,8 +13,8 @@ from support.settled import settled_config
 from textlora.data.truncation import Truncation, Windows
 from textlora.errors import TextloraError
 from textlora.metrics.decisions import Decision
-from textlora.model.backbones import Backbone
 from textlora.model.card import model_card
+from textlora.model.encoders import Backbone
 from textlora.model.heads import HeadSpec
 from textlora.model.spec import FILE_NAME, ClassifierSpec
 

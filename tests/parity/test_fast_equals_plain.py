@@ -22,8 +22,9 @@ from transformers import (
 from support.examples import examples
 from textlora.config import LoraSettings, ModelConfig
 from textlora.model.adapters import add_adapter
-from textlora.model.fast_forward import FastForward, bind
-from textlora.model.forward import Forward, PlainForward
+from textlora.model.backends import Forward
+from textlora.model.backends.fast import FastForward, bind
+from textlora.model.backends.plain import PlainForward
 from textlora.model.heads import (
     HeadSpec,
     build_base_classifier,

@@ -15,8 +15,8 @@ from torch import nn
 from support.examples import examples
 from textlora.fast.frozen_layers import PrefixStates
 from textlora.inference.scoring import score
-from textlora.model.fast_forward import FastForward, bind
-from textlora.model.frozen_layers import PrefixForward
+from textlora.model.backends.fast import FastForward, bind
+from textlora.model.backends.frozen_layers import PrefixForward
 
 LENGTHS = [1, 7, MAX_LENGTH, 23, 2]
 

@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 
 from support.adapters import RECIPES, save_served
 from textlora.metrics.decisions import Decision
+from textlora.serving import Limits, ServingSettings
 from textlora.serving.app import create_app
-from textlora.serving.settings import Limits, ServingSettings
 
 Serve = Callable[..., TestClient]
 

@@ -15,7 +15,7 @@ import pytest
 from serving.conftest import Serve
 from textlora.config import ComputeConfig
 from textlora.inference.predictor import Predictor
-from textlora.serving.settings import Limits
+from textlora.serving import Limits
 
 TEXT = "a good film"
 TEXTS = [TEXT, "the plot was awful", "it was"]

@@ -20,8 +20,8 @@ from schemathesis.specs.openapi.checks import (
 from serving.conftest import Serve
 from support.examples import examples
 from support.servers import listening
+from textlora.serving import ServingSettings
 from textlora.serving.app import create_app
-from textlora.serving.settings import ServingSettings
 
 # What is answered is in the description, by status, type and schema.
 CHECKS = [

@@ -25,9 +25,9 @@ from support.examples import examples
 from support.servers import listening
 from textlora.report.theme import COLOURS
 from textlora.scoring.added import AddedColumns
+from textlora.serving import Limits, ServingSettings
 from textlora.serving import app as serving_app
 from textlora.serving.app import create_app
-from textlora.serving.settings import Limits, ServingSettings
 
 HOSTILE = "<img src=x onerror=\"alert('x')\"><script>alert('x')</script>"
 POLICY = (

@@ -37,7 +37,7 @@ def save_adapter(folder: Path, model: Path, recipe: Recipe, seed: int = 0) -> An
 
     from textlora.config import LoraSettings, ModelConfig
     from textlora.model.adapters import add_adapter, export_adapter, untrained_adapter
-    from textlora.model.backbones import Backbone, resize_embeddings
+    from textlora.model.encoders import Backbone, resize_embeddings
     from textlora.model.heads import load_base_classifier, resolve_head
 
     torch.manual_seed(seed)
@@ -62,7 +62,7 @@ def save_served(
     folder: Path, model: Path, recipe: Recipe | None = None, seed: int = 0, **spec: Any
 ) -> Path:
     """Write an adapter folder with tokenizer and description; `spec` changes the latter."""
-    from textlora.model.backbones import Backbone
+    from textlora.model.encoders import Backbone
     from textlora.model.spec import ClassifierSpec
 
     recipe = recipe or Recipe()

@@ -17,7 +17,7 @@ def frozen_states(
     """Return what encodes texts; `told` is called with the number of sequences of every batch."""
     from textlora.config import ComputeConfig
     from textlora.inference.frozen_states import FrozenStates
-    from textlora.model.backbones import Backbone
+    from textlora.model.encoders import Backbone
 
     @contextmanager
     def bar(total: int) -> Iterator[Callable[[int], None]]:

@@ -17,8 +17,8 @@ from torch import nn
 
 from support.tiny import Reviews
 from textlora.errors import ConfigError, StorageError
-from textlora.model.fast_forward import FastForward
-from textlora.model.frozen_layers import PrefixForward
+from textlora.model.backends.fast import FastForward
+from textlora.model.backends.frozen_layers import PrefixForward
 from textlora.training import trainer
 from textlora.training.fitting import _below
 

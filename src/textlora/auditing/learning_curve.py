@@ -273,14 +273,8 @@ class LearningCurve:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the curve as plain values that JSON can hold."""
-        return {
-            "verdict": self.verdict,
-            "metric": self.metric,
-            "validation_rows": self.validation_rows,
-            "points": [asdict(point) for point in self.points],
-            "extrapolation": None if self.extrapolation is None else asdict(self.extrapolation),
-            "seconds": round(self.seconds, 1),
-        }
+        plain = {"verdict": self.verdict, **asdict(self)}
+        return {**plain, "seconds": round(self.seconds, 1)}
 
 
 def _judgement(found: Extrapolation) -> str:

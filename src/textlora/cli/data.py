@@ -152,7 +152,7 @@ def _inspect(
 
 def _load_tokens(config: RunConfig) -> Tokens:
     from textlora.inspection.files import Tokens
-    from textlora.model.backbones import Backbone, resolve_max_length
+    from textlora.model.encoders import Backbone, resolve_max_length
 
     backbone = Backbone(config.model.name_or_path, config.model.revision)
     tokenizer = backbone.load_tokenizer()

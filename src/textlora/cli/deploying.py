@@ -23,7 +23,7 @@ from textlora.cli.options import (
 )
 from textlora.errors import ConfigError, MissingExtraError
 from textlora.export import TARGETS
-from textlora.serving.settings import Limits, ServingSettings
+from textlora.serving import Limits, ServingSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -228,7 +228,7 @@ def push(
     package = prepare(run, repo)
     sent = None if dry_run else send(package, private=not public)
     if as_json:
-        typer.echo(json.dumps({**package.to_dict(), "sent": sent and sent.to_dict()}))
+        typer.echo(json.dumps({**package.to_dict(), "sent": sent and vars(sent)}))
         return
     _show(console, package)
     if sent is None:

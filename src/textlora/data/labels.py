@@ -84,16 +84,6 @@ class LabelSet:
             called = tuple(OTHER if value == OTHER else names[int(str(value))] for value in values)
         return cls(called, multi_label, values, merged)
 
-    @classmethod
-    def from_dict(cls, saved: dict[str, Any]) -> LabelSet:
-        """Return the set that `to_dict` described."""
-        return cls(
-            tuple(saved["names"]),
-            bool(saved["multi_label"]),
-            tuple(saved["values"]),
-            tuple(saved.get("merged", ())),
-        )
-
     @property
     def num_labels(self) -> int:
         """The number of classes."""
@@ -108,15 +98,6 @@ class LabelSet:
     def label2id(self) -> dict[str, int]:
         """Class ids by name, as a model's config wants them."""
         return {name: index for index, name in enumerate(self.names)}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the set as values that JSON and YAML can hold."""
-        return {
-            "names": list(self.names),
-            "multi_label": self.multi_label,
-            "values": list(self.values),
-            "merged": list(self.merged),
-        }
 
     def encode(self, table: TextTable) -> Targets:
         """Return the labels of a table as numbers.

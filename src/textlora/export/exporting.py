@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -164,7 +164,7 @@ def record(exported: Exported) -> dict[str, object]:
         **({"transformers_class": exported.plain} if merged else {}),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {name: version(name) for name in packages},
-        "proof": exported.proof.to_dict(),
+        "proof": asdict(exported.proof),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -20,7 +20,7 @@ from textlora.inference.predictor import Predictor, Probabilities, load_tokenize
 from textlora.inference.scoring import Logits, length_batches, pool_logits, score
 from textlora.metrics.classification import Interval
 from textlora.metrics.comparison import Answers, compare
-from textlora.model.forward import PlainForward, TokenIds
+from textlora.model.backends.plain import PlainForward, TokenIds
 from textlora.model.spec import ClassifierSpec
 
 TOLERANCE = 1e-4
@@ -135,10 +135,6 @@ class Proof:
     threads: int
     size_bytes: int
     reference_size_bytes: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON can hold."""
-        return asdict(self)
 
 
 def prove(

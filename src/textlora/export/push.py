@@ -89,10 +89,6 @@ class Pushed:
     commit: str
     private: bool | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON can hold."""
-        return vars(self)
-
 
 def prepare(path: Path, repo: str) -> Package:
     """Put together what a run's adapter is uploaded as; nothing is sent.

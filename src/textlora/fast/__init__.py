@@ -2,8 +2,8 @@
 
 Knows tensors and nothing else: no settings, no PEFT, no file names. The readable
 reference is the Transformers forward; this package computes the same function
-and can be removed together with what binds it (`model/fast_forward.py`, `model/frozen_layers.py`,
-`model/multi_lora.py`).
+and can be removed together with what binds it (`fast.py`, `frozen_layers.py` and
+`multi_lora.py` in `model/backends/`).
 
     packing      sequences without padding
     weights      what the encoder is made of

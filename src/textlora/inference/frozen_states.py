@@ -15,9 +15,8 @@ from textlora.config import ComputeConfig
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.inference.scoring import Progress, score
 from textlora.metrics.scores import FloatArray
-from textlora.model.backbones import Backbone, resize_embeddings
-from textlora.model.choose import choose_forward
-from textlora.model.forward import Forward
+from textlora.model.backends import Forward, choose_forward
+from textlora.model.encoders import Backbone, resize_embeddings
 from textlora.model.heads import HeadSpec, PooledClassifier
 
 # What the head sees. The mean over the tokens says more of a text than the [CLS] state, which

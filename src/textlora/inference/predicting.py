@@ -15,9 +15,10 @@ from torch import nn
 from textlora.errors import ConfigError, DataError
 from textlora.inference.predictor import Predictor, adapter_folder, load_tokenizer
 from textlora.metrics.decisions import Decision
-from textlora.model.backbones import resize_embeddings
-from textlora.model.forward import PlainForward
-from textlora.model.heads import BaseClassifier, load_base_classifier
+from textlora.model.architectures import BaseClassifier
+from textlora.model.backends.plain import PlainForward
+from textlora.model.encoders import resize_embeddings
+from textlora.model.heads import load_base_classifier
 from textlora.model.spec import ClassifierSpec
 
 if TYPE_CHECKING:

@@ -20,9 +20,8 @@ from textlora.inference.scoring import Logits, Progress, score_texts
 from textlora.metrics.decisions import Decision
 from textlora.model.adapters import load_adapter
 from textlora.model.architectures import max_positions
-from textlora.model.backbones import resize_embeddings
-from textlora.model.choose import choose_forward
-from textlora.model.forward import Forward
+from textlora.model.backends import Forward, choose_forward
+from textlora.model.encoders import resize_embeddings
 from textlora.model.heads import load_base_classifier, probabilities
 from textlora.model.safety import check_adapter_folder, check_tokenizer
 from textlora.model.spec import FILE_NAME, ClassifierSpec

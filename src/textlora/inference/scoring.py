@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from textlora.model.forward import Forward, TokenSequences
+from textlora.model.backends import Forward, TokenSequences
 from textlora.model.heads import HeadSpec
 
 # On two cores larger batches fall out of the cache and gain nothing.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 Severity = Literal["error", "warning", "note"]
 """error: training refuses it, or its figures mean little; warning: worth mending; note: to know."""
 
@@ -218,27 +220,9 @@ class Inspection:
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Inspection:
-        """Return the inspection that `to_dict` described."""
-        lengths, estimate = saved["lengths"], saved["estimate"]
-        return cls(
-            parts=tuple(_part(part) for part in saved["parts"]),
-            findings=tuple(_finding(finding) for finding in saved["findings"]),
-            lengths=None if lengths is None else _lengths(lengths),
-            estimate=None if estimate is None else Estimate(**estimate),
-            left_out=tuple(saved["left_out"]),
-        )
+        """Return the inspection that `to_dict` described.
 
-
-def _part(saved: dict[str, Any]) -> PartSummary:
-    return PartSummary(**{**saved, "classes": tuple(ClassRows(**one) for one in saved["classes"])})
-
-
-def _finding(saved: dict[str, Any]) -> Finding:
-    return Finding(**{**saved, "examples": tuple(Example(**one) for one in saved["examples"])})
-
-
-def _lengths(saved: dict[str, Any]) -> Lengths:
-    bins = tuple(LengthBin(**one) for one in saved["bins"])
-    return Lengths(
-        **{**saved, "bins": bins, "losses": tuple(Loss(**one) for one in saved["losses"])}
-    )
+        Raises:
+            ValueError: the values describe none.
+        """
+        return TypeAdapter(cls).validate_python(saved)

@@ -19,17 +19,17 @@ from torch import Tensor, nn
 
 from textlora.config import LoraSettings, RunConfig
 from textlora.errors import ConfigError, ModelError
-from textlora.model.backbones import Backbone
-from textlora.model.heads import BaseClassifier, build_base_classifier, resolve_head
-from textlora.model.rules import first_line
-from textlora.model.safety import check_adapter_folder
-from textlora.model.targets import (
+from textlora.model.architectures import (
+    BaseClassifier,
     adapted_modules,
     checked_modules,
     is_inside,
     shortest,
 )
-from textlora.model.tensors import PREFIX, check_fits, require_finite
+from textlora.model.encoders import Backbone
+from textlora.model.heads import build_base_classifier, resolve_head
+from textlora.model.safety import check_adapter_folder
+from textlora.model.tensors import PREFIX, check_fits, first_line, require_finite
 
 # These start from a split of the base weight, which they change; the saved
 # adapter is converted so that it fits the untouched base.
@@ -270,8 +270,6 @@ def _merged(module: nn.Module) -> nn.Module:
 
 
 def _joined(trained: Tensor, initial: Tensor, dim: int) -> Tensor:
-    import torch
-
     return torch.cat([trained, initial.to(trained.device)], dim=dim)
 
 

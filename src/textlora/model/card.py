@@ -1,92 +1,25 @@
-"""The model card of an adapter."""
+"""The model card of an adapter; its words are in `report/templates/model_card.md.j2`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.resources import as_file, files
 from pathlib import PurePath
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from textlora.config import BUNDLED_MODEL, RunConfig, TrainingConfig
+from textlora.config import BUNDLED_MODEL, RunConfig
 from textlora.metrics.classification import ClassificationMetrics
-from textlora.metrics.statistics import Metric, judging_metric
-from textlora.model.backbones import Backbone
+from textlora.metrics.statistics import judging_metric
+from textlora.model.encoders import Backbone
 from textlora.model.spec import ClassifierSpec
 from textlora.report.wording import count, decimal, headline, percent, rule_in_words
 
+_TEMPLATE = files("textlora.report") / "templates" / "model_card.md.j2"
 _HUB_NAMES = {BUNDLED_MODEL: "sentence-transformers/all-MiniLM-L6-v2"}
-_FEW_TEXTS = 1_000
 _RARE_CLASS = 50
-
-_BODY = """
-# {title}
-
-A LoRA adapter with its classification head, trained by textlora on {base}. It says of a text
-{answer}.
-
-{figures}
-{verdict}
-## Use
-
-```python
-{load}
-classifier.predict(["It was good."])
-```
-{without_textlora}
-## Classes
-
-{classes}
-
-## How texts are prepared
-
-At most {max_length} tokens, {cut}; HTML {html}. {probabilities}
-
-## Data
-
-{data}
-
-## Training
-
-{training}
-
-## Limits
-
-{limits}
-"""
-
-_LOAD = """from textlora import TextClassifier
-
-classifier = TextClassifier.load("path/of/this/folder")"""
-
-# A folder of its own: the Hub's cache is links, which textlora refuses in an adapter.
-_LOAD_FROM_HUB = """from huggingface_hub import snapshot_download
-from textlora import TextClassifier
-
-classifier = TextClassifier.load(snapshot_download("{repo}", local_dir="adapter"))"""
-
-_AUTO_PEFT = """
-Without textlora:
-
-```python
-from peft import AutoPeftModelForSequenceClassification
-from transformers import AutoTokenizer
-
-model = AutoPeftModelForSequenceClassification.from_pretrained({folder}, num_labels={labels})
-tokenizer = AutoTokenizer.from_pretrained({folder})
-{side}```
-"""
-
-_OWN_HEAD = """
-The head is a `{kind}` head on the {pooling} state, which Transformers has no class for;
-`docs/loading.md` of textlora has the lines that load it with PEFT alone.
-"""
-
-_LOCAL_BASE = """
-Its encoder {why}, so PEFT alone does not find it: `textlora export RUN --to merged` writes a
-folder that needs neither.
-"""
 
 
 @dataclass(frozen=True)
@@ -121,31 +54,35 @@ def model_card(
     Args:
         spec: what the adapter is.
         config: how it was trained.
-        figures: metrics by part.
+        figures: metrics by split.
         circumstances: what else is known of the run.
     """
     known = circumstances or Circumstances()
     metric = judging_metric(config.training.metric_for_best_model, spec.head.multi_label)
-    title = known.repo.rpartition("/")[2] if known.repo else f"{config.recipe or 'textlora'}"
-    body = _BODY.format(
-        title=title if known.repo else f"{title} classifier",
-        base=f"`{public_name(spec.backbone)}`",
-        answer="which of its labels apply" if spec.head.multi_label else "which class it is of",
-        figures=_figures(figures, metric),
-        verdict=_verdict(known),
-        load=_LOAD_FROM_HUB.format(repo=known.repo) if known.repo else _LOAD,
-        without_textlora=_without_textlora(spec, known.repo),
-        classes="\n".join(f"- `{name}`" for name in spec.label_names),
-        max_length=spec.max_length,
-        cut=spec.cut_in_words,
-        html="is stripped" if spec.strip_html else "is left in",
-        probabilities=_probabilities(spec),
-        data="\n".join(_data(config, known)),
-        training="\n".join(_training(config, known)),
-        limits="\n".join(f"- {limit}" for limit in _limits(spec, figures, known)),
-    )
-    metadata = _metadata(spec, config, figures, known)
-    return str(ModelCard(f"---\n{metadata.to_yaml()}\n---\n{body}", ignore_metadata_errors=True))
+    split = "test" if "test" in figures else next(iter(figures), None)
+    name = known.repo.rpartition("/")[2] if known.repo else None
+    with as_file(_TEMPLATE) as template:
+        card = ModelCard.from_template(
+            _metadata(spec, config, figures, known, split),
+            template_path=str(template),
+            spec=spec,
+            known=known,
+            title=name or f"{config.recipe or 'textlora'} classifier",
+            base=public_name(spec.backbone),
+            bundled=spec.backbone.name_or_path == BUNDLED_MODEL,
+            sentences=[headline(each, name, metric=metric) for name, each in figures.items()],
+            split=split,
+            metrics=figures[split] if split else None,
+            rule=rule_in_words(spec.decision, spec.label_names),
+            source=_source(config),
+            training=_training(config),
+            rare=[each for each, n in known.rows.get("train", {}).items() if n < _RARE_CLASS],
+            rare_below=_RARE_CLASS,
+            count=count,
+            decimal=decimal,
+            percent=percent,
+        )
+    return f"{card}\n"
 
 
 def public_name(backbone: Backbone) -> str:
@@ -161,19 +98,19 @@ def _metadata(
     config: RunConfig,
     figures: Mapping[str, ClassificationMetrics],
     known: Circumstances,
+    split: str | None,
 ) -> ModelCardData:
     on_hub = spec.backbone.name_or_path in _HUB_NAMES or not spec.backbone.is_local
     more: dict[str, Any] = {}
-    part = _lead(figures)
-    if known.repo and part is not None:
+    if known.repo and split is not None:
         source = _source(config)
-        measured = (("accuracy", figures[part].accuracy), ("f1", figures[part].macro_f1))
+        measured = (("accuracy", figures[split].accuracy), ("f1", figures[split].macro_f1))
         more["model_name"] = known.repo.rpartition("/")[2]
         more["eval_results"] = [
             EvalResult(
                 task_type="text-classification",
                 dataset_type=source,
-                dataset_name=f"{source} ({part})",
+                dataset_name=f"{source} ({split})",
                 metric_type=kind,
                 metric_value=round(value, 4),
             )
@@ -188,90 +125,21 @@ def _metadata(
     )
 
 
-def _figures(figures: Mapping[str, ClassificationMetrics], metric: Metric) -> str:
-    sentences = [headline(metrics, part, metric=metric) for part, metrics in figures.items()]
-    part = _lead(figures)
-    if part is None:
-        return ""
-    metrics = figures[part]
-    rows = [
-        f"| {_cell(entry.name)} | {percent(entry.precision)} | {percent(entry.recall)} "
-        f"| {percent(entry.f1)} | {count(entry.support)} |"
-        for entry in metrics.per_class
-    ]
-    whole = (
-        f"Macro F1 {percent(metrics.macro_f1)}, MCC {decimal(metrics.mcc)}, ROC-AUC "
-        f"{decimal(metrics.roc_auc)}, log loss {decimal(metrics.log_loss)}, ECE "
-        f"{decimal(metrics.ece)} ({part} part)."
-    )
-    head = ["| class | precision | recall | F1 | rows |", "|---|---|---|---|---|"]
-    return "\n\n".join([*sentences, "\n".join([*head, *rows]), whole])
-
-
-def _verdict(known: Circumstances) -> str:
-    if known.verdict is None:
-        return "\nIt was not set beside plain baselines.\n"
-    return "\n" + "\n\n".join(["## Is it worth it?", known.verdict, *known.notes]) + "\n"
-
-
-def _without_textlora(spec: ClassifierSpec, repo: str | None) -> str:
-    if repo and spec.backbone.is_local:
-        bundled = spec.backbone.name_or_path == BUNDLED_MODEL
-        why = "is converted from the Hub's by textlora" if bundled else "is a local model"
-        return _LOCAL_BASE.format(why=why)
-    if spec.head.kind != "auto":
-        return _OWN_HEAD.format(kind=spec.head.kind, pooling=spec.head.pooling)
-    folder = f'"{repo}"' if repo else "folder"
-    # The tokenizer is saved as it came. At both ends it cannot cut.
-    one_end = spec.truncation_side != "head+tail"
-    side = f'tokenizer.truncation_side = "{spec.truncation_side}"\n' if one_end else ""
-    return _AUTO_PEFT.format(labels=spec.head.num_units, folder=folder, side=side)
-
-
-def _probabilities(spec: ClassifierSpec) -> str:
-    scaled = spec.temperature != 1
-    words = (
-        f"Logits are divided by a temperature of {spec.temperature:.3f}, fitted on the validation "
-        "part, before they become probabilities."
-        if scaled
-        else "Probabilities are not calibrated."
-    )
-    rule = rule_in_words(spec.decision, spec.label_names)
-    return f"{words} {rule}" if rule else words
-
-
-def _data(config: RunConfig, known: Circumstances) -> Iterator[str]:
-    yield f"Trained on `{_source(config)}`, which is not part of this repository."
-    if not known.rows:
-        return
-    names = list(next(iter(known.rows.values())))
-    yield ""
-    yield "| part | " + " | ".join(map(_cell, names)) + " |"
-    yield "|---" * (len(names) + 1) + "|"
-    for part, rows in known.rows.items():
-        yield f"| {part} | " + " | ".join(count(rows.get(name, 0)) for name in names) + " |"
-
-
-def _training(config: RunConfig, known: Circumstances) -> Iterator[str]:
+def _training(config: RunConfig) -> str:
     lora, training = config.lora, config.training
     kind = "DoRA" if lora.use_dora else "rsLoRA" if lora.use_rslora else "LoRA"
     layers = "" if lora.layers is None else f", layers {lora.layers}"
     chosen_by = training.metric_for_best_model
     metric = "" if chosen_by == "auto" else f" by {chosen_by}"
-    yield (
+    return (
         f"{kind} of rank {lora.r}, alpha {lora.lora_alpha:g}, on {', '.join(lora.target_modules)}"
-        f"{layers}; {', '.join(_optimisation(training))}; the best checkpoint{metric} on "
-        "validation."
+        f"{layers}; {', '.join(_optimisation(config))}; the best checkpoint{metric} on validation."
     )
-    if known.refitted is not None:
-        yield known.refitted
-    if known.parameters is not None:
-        trainable, total = known.parameters
-        yield f"{count(trainable)} of {count(total)} parameters were trained."
 
 
-def _optimisation(training: TrainingConfig) -> Iterator[str]:
+def _optimisation(config: RunConfig) -> Iterator[str]:
     """Yield what is known: settings that a run's file lacks followed its table."""
+    training = config.training
     if training.num_train_epochs is not None:
         yield f"{training.num_train_epochs:g} epochs"
     if training.learning_rate is not None:
@@ -279,35 +147,6 @@ def _optimisation(training: TrainingConfig) -> Iterator[str]:
     if training.per_device_train_batch_size is not None:
         yield f"batches of {training.per_device_train_batch_size}"
     yield f"seed {training.seed}"
-
-
-def _limits(
-    spec: ClassifierSpec, figures: Mapping[str, ClassificationMetrics], known: Circumstances
-) -> Iterator[str]:
-    yield (
-        "It knows the classes above and no other, and gives every text an answer of these: also "
-        "a text of another language, kind or time than its training texts."
-    )
-    part = _lead(figures)
-    if part == "validation":
-        yield "There was no test part: the checkpoint was chosen on these very texts."
-    if part is not None and figures[part].rows < _FEW_TEXTS:
-        yield f"The figures are of {count(figures[part].rows)} texts: mind the interval."
-    rare = [name for name, n in known.rows.get("train", {}).items() if n < _RARE_CLASS]
-    if rare:
-        listed = ", ".join(f"`{name}`" for name in rare)
-        yield f"Classes with fewer than {_RARE_CLASS} training texts: {listed}."
-    if spec.long_texts == "truncate":
-        yield f"What of a text lies beyond {spec.max_length} tokens is not read."
-    yield "Nobody has checked whether it treats groups of people alike."
-
-
-def _cell(name: str) -> str:
-    return " ".join(name.split()).replace("|", "\\|")
-
-
-def _lead(figures: Mapping[str, ClassificationMetrics]) -> str | None:
-    return "test" if "test" in figures else next(iter(figures), None)
 
 
 def _source(config: RunConfig) -> str:

@@ -7,9 +7,10 @@ A model whose head is `auto` on the [CLS] state is the architecture's own
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
@@ -22,8 +23,9 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from textlora.config import ModelConfig
 from textlora.errors import ConfigError
-from textlora.model.architectures import architecture_of
-from textlora.model.backbones import Backbone
+from textlora.model.architectures import BaseClassifier, architecture_of
+from textlora.model.encoders import Backbone
+from textlora.model.safety import MAX_CLASSES
 
 HEAD_DROPOUT = 0.1
 Loss = Literal["cross_entropy", "bce"]
@@ -44,7 +46,7 @@ class HeadSpec:
     kind: Literal["auto", "mlp", "linear"]
     pooling: Literal["cls", "mean"]
     loss: Loss
-    num_labels: int
+    num_labels: Annotated[int, Field(ge=1, le=MAX_CLASSES)]
     multi_label: bool = False
 
     @property
@@ -146,24 +148,6 @@ class PooledClassifier(nn.Module):
         if self.pre_classifier is not None:
             pooled = functional.relu(self.pre_classifier(pooled))
         return self.classifier(self.dropout(pooled))  # type: ignore[no-any-return]
-
-
-@dataclass(frozen=True)
-class BaseClassifier:
-    """A classifier before it gets its adapter.
-
-    Args:
-        model: the module.
-        trained_head: modules that must be trained in full and saved with the adapter.
-    """
-
-    model: nn.Module
-    trained_head: list[str]
-
-    @property
-    def encoder(self) -> Any:
-        """The encoder, or the model that has it in a class of its own."""
-        return getattr(self.model, "encoder", self.model)
 
 
 def load_base_classifier(

@@ -11,14 +11,148 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NoReturn
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import transformers
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from textlora.errors import ModelError
-from textlora.model.rules import ADAPTER_CONFIG, Rule, first_line, is_base_name, refuse, short
-from textlora.model.tensors import TensorHeader, check_headers, read_headers
+from textlora.model.tensors import (
+    TensorHeader,
+    check_headers,
+    first_line,
+    read_headers,
+    refuse,
+    short,
+)
+
+T = TypeVar("T")
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+MAX_CLASSES = 100_000
+MAX_LENGTH = 1_000_000
+_MAX_RANK = 4096
+_MAX_ENTRIES = 10_000
+_MAX_NAME = 256
+_HUB_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,95})?")
+_REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]{0,254}")
+# Without the characters of a regular expression, as which PEFT reads some names.
+_MODULE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_PISSA_STEPS = re.compile(r"pissa_niter_[0-9]{1,2}")
+_UNSET: tuple[Any, ...] = (None, False, {}, [], "")
+
+
+def is_base_name(value: Any) -> bool:
+    """Return whether a value names a base: "bundled", a Hub id, or a folder by its full path.
+
+    A relative path would mean another folder wherever the adapter is used, and a network path
+    would ask a foreign machine.
+    """
+    if not isinstance(value, str) or "\0" in value or len(value) > _MAX_NAME * 16:
+        return False
+    if value.startswith(("//", "\\\\")):
+        return False
+    if PurePosixPath(value).is_absolute() or PureWindowsPath(value).is_absolute():
+        return True
+    return bool(_HUB_ID.fullmatch(value)) and ".." not in value
+
+
+def _base_name(value: str) -> str:
+    wanted = "it should be 'bundled', an id of the Hub or the full path of a folder"
+    return _required(value, is_base_name(value), wanted)
+
+
+def _revision(value: str) -> str:
+    known = bool(_REVISION.fullmatch(value)) and ".." not in value
+    return _required(value, known, "it should be a commit, tag or branch")
+
+
+def _module(value: str) -> str:
+    known = len(value) <= _MAX_NAME and bool(_MODULE.fullmatch(value))
+    return _required(value, known, "it should be the name of a module")
+
+
+def _initialisation(value: Any) -> Any:
+    names = (True, False, "gaussian", "orthogonal", "olora", "pissa")
+    known = any(type(value) is type(name) and value == name for name in names)
+    steps = isinstance(value, str) and bool(_PISSA_STEPS.fullmatch(value))
+    wanted = "it should be true, false, gaussian, orthogonal, olora, pissa or pissa_niter_N"
+    return _required(value, known or steps, wanted)
+
+
+def _required(value: T, known: bool, wanted: str) -> T:
+    if not known:
+        raise PydanticCustomError("not_wanted", wanted)  # type: ignore[arg-type]
+    return value
+
+
+BaseName = Annotated[str, AfterValidator(_base_name)]
+Revision = Annotated[str, AfterValidator(_revision)]
+_Module = Annotated[str, AfterValidator(_module)]
+_Modules = Annotated[list[_Module], Field(max_length=_MAX_ENTRIES)]
+_Layer = Annotated[int, Field(ge=0, le=1000)]
+_Layers = Annotated[list[_Layer], Field(max_length=_MAX_ENTRIES)]
+_Rank = Annotated[int, Field(ge=1, le=_MAX_RANK)]
+_Alpha = Annotated[float, Field(ge=0, le=1e6)]
+
+
+class _AutoMapping(BaseModel):
+    # PEFT writes it where it knows no task type: with LoRA on the head, in a checkpoint.
+    model_config = STRICT
+
+    base_model_class: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+    parent_library: Annotated[
+        str, StringConstraints(pattern=r"^(transformers|textlora)(\.[a-z0-9_]+)*$")
+    ]
+
+
+class PeftSettings(BaseModel):
+    """What `adapter_config.json` may say: PEFT's `LoraConfig`, versions 0.19 to 0.21.
+
+    All that PEFT can do beyond this (quantisation, mixtures, replicated layers …) has to be unset.
+    """
+
+    model_config = ConfigDict({**STRICT, "extra": "ignore"})
+
+    peft_type: Literal["LORA"]
+    r: _Rank
+    target_modules: _Modules
+    task_type: Literal["SEQ_CLS"] | None = None
+    auto_mapping: _AutoMapping | None = None
+    peft_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.+@_-]{1,80}$")] | None = (
+        None
+    )
+    base_model_name_or_path: BaseName | None = None
+    revision: Revision | None = None
+    inference_mode: bool = False
+    lora_alpha: _Alpha = 8
+    lora_dropout: Annotated[float, Field(ge=0, le=1)] = 0
+    rank_pattern: Annotated[dict[_Module, _Rank], Field(max_length=_MAX_ENTRIES)] | None = None
+    alpha_pattern: Annotated[dict[_Module, _Alpha], Field(max_length=_MAX_ENTRIES)] | None = None
+    exclude_modules: _Modules | None = None
+    modules_to_save: _Modules | None = None
+    layers_to_transform: _Layer | _Layers | None = None
+    layers_pattern: _Module | _Modules | None = None
+    bias: Literal["none", "all", "lora_only"] = "none"
+    use_rslora: bool = False
+    use_dora: bool = False
+    init_lora_weights: Annotated[Any, AfterValidator(_initialisation)] = True
+    fan_in_fan_out: bool = False
+    ensure_weight_tying: bool = False
+    qalora_group_size: _Rank = 16  # without use_qalora it has no effect
+    megatron_core: Literal["megatron.core"] | None = None  # nor has this without its settings
+
+
+_PEFT_SETTINGS = TypeAdapter(PeftSettings)
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -75,11 +209,7 @@ def check_adapter_folder(folder: Path) -> CheckedAdapter:
     for name in (WEIGHTS_FILE, CONFIG_FILE):
         if not (folder / name).is_file():
             raise ModelError(f"{folder}: {name} is missing.", "Give a complete adapter folder.")
-    config = read_settings(folder / CONFIG_FILE)
-    for required in ("peft_type", "r", "target_modules"):
-        if required not in config:
-            refuse(folder / CONFIG_FILE, f"'{required}' is missing")
-    check_values(config, ADAPTER_CONFIG, folder / CONFIG_FILE)
+    config = read_peft_settings(folder / CONFIG_FILE)
     check_tokenizer(folder)
     tensors = read_headers(folder / WEIGHTS_FILE)
     check_headers(tensors, config, folder / WEIGHTS_FILE)
@@ -129,7 +259,7 @@ def check_tokenizer(folder: Path) -> None:
             continue
         settings = read_settings(path)
         for key, value in _entries(settings):
-            if key in _CODE_KEYS and value not in (None, False, {}, [], ()):
+            if key in _CODE_KEYS and value not in _UNSET:
                 refuse(path, f"'{key}' asks for code to be run, which is never done")
             if _PATH_KEY.search(key) and not _is_plain_name(value):
                 refuse(path, f"'{key}' names a file elsewhere")
@@ -140,18 +270,49 @@ def check_tokenizer(folder: Path) -> None:
             refuse(path, f"'tokenizer_class' is {short(kind)}, no tokenizer of Transformers")
 
 
-def check_values(values: Mapping[str, Any], rules: Mapping[str, Rule], path: Path) -> None:
-    """Hold values against a table; keys that it does not have must be unset.
+def read_peft_settings(path: Path) -> dict[str, Any]:
+    """Return what an `adapter_config.json` sets, without what it leaves unset and nobody knows.
 
     Raises:
-        ModelError: a value is not what it must be.
+        ModelError: a value is not what it may be, or a setting is unknown and set.
     """
-    for key, value in values.items():
-        rule = rules.get(key)
-        if rule is None and value not in (None, False, {}, [], ""):
-            refuse(path, f"the setting {short(key)} is unknown, so the file is damaged or newer")
-        if rule is not None and not rule.accepts(value):
-            refuse(path, f"'{key}' is {short(value)}; it must be {rule.wanted}")
+    values = read_settings(path)
+    known = {name: value for name, value in values.items() if name in PeftSettings.model_fields}
+    validated(_PEFT_SETTINGS, known, path)
+    for name, value in values.items():
+        if name not in known and value not in _UNSET:
+            refuse(path, f"the setting {short(name)} is unknown, so the file is damaged or newer")
+    return known
+
+
+def validated(kind: TypeAdapter[T], values: Mapping[str, Any], path: Path) -> T:
+    """Return the values of a JSON file as what they should be, nothing converted.
+
+    Raises:
+        ModelError: they are not; it names the file, the key and what is wrong.
+    """
+    try:
+        found = kind.validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        first, *others = error.errors(include_url=False, include_input=False)
+        # Of the branches of a union, none of which fits, the one that went the farthest.
+        same = [first, *(other for other in others if other["loc"][:1] == first["loc"][:1])]
+        _refuse_value(path, values, max(same, key=lambda each: len(each["loc"])))
+    return found
+
+
+def _refuse_value(path: Path, values: Mapping[str, Any], error: ErrorDetails) -> NoReturn:
+    if not error["loc"]:
+        refuse(path, f"the file is damaged ({error['msg']})")
+    key, *inside = error["loc"]
+    words = {"missing": "is missing", "unexpected_keyword_argument": "is unknown"}
+    why = words.get(error["type"]) or error["msg"].replace("Input should", "it should")
+    if error["type"] in words and not inside:
+        refuse(path, f"'{key}' {why}, so the file is damaged or newer")
+    # Without the branches of a union, which are no places in the file.
+    named = [str(part) for part in inside if isinstance(part, int) or part.isidentifier()]
+    place = f"{short('.'.join(named))} " if named else ""
+    refuse(path, f"'{key}' is {short(values.get(str(key)))}; {place}{why}")
 
 
 def read_settings(path: Path) -> dict[str, Any]:

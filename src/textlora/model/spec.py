@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
 
 from textlora.data.truncation import Cut, Side, Truncation, Windows
 from textlora.errors import ModelError
 from textlora.metrics.decisions import BY_PROBABILITY, Decision
-from textlora.model.backbones import Backbone
+from textlora.model.encoders import Backbone
 from textlora.model.heads import HeadSpec
-from textlora.model.rules import CLASSIFIER
-from textlora.model.safety import check_values, read_settings
+from textlora.model.safety import MAX_CLASSES, MAX_LENGTH, STRICT, read_settings, validated
+from textlora.model.tensors import refuse, short
 from textlora.run import write_json
 
 FILE_NAME = "textlora.json"
 FORMAT = 1
+Labels = Annotated[tuple[str | int, ...], Field(max_length=MAX_CLASSES)]
 
 
 @dataclass(frozen=True)
@@ -41,22 +44,25 @@ class ClassifierSpec:
         merged_labels: labels of the training data that are now one class, "other".
     """
 
+    # How `load` reads the description; the same goes for all that is inside it.
+    __pydantic_config__ = STRICT
+
     backbone: Backbone
     head: HeadSpec
-    label_names: tuple[str, ...]
-    label_values: tuple[str | int, ...]
-    max_length: int
+    label_names: Annotated[tuple[str, ...], Field(max_length=MAX_CLASSES)]
+    label_values: Labels
+    max_length: Annotated[int, Field(ge=1, le=MAX_LENGTH)]
     truncation_side: Side
     strip_html: bool
-    temperature: float = 1.0
+    temperature: Annotated[float, Field(ge=1e-6, le=1e6)] = 1.0
     decision: Decision = BY_PROBABILITY
     # Adapters of before these settings have none of them, and truncate.
-    head_share: float = 0.25
+    head_share: Annotated[float, Field(ge=0, le=1)] = 0.25
     long_texts: Literal["truncate", "windows"] = "truncate"
-    window_stride: int = 0
+    window_stride: Annotated[int, Field(ge=0, le=MAX_LENGTH)] = 0
     window_pooling: Literal["mean", "max"] = "mean"
-    max_windows: int = 1
-    merged_labels: tuple[str | int, ...] = ()
+    max_windows: Annotated[int, Field(ge=1, le=MAX_LENGTH)] = 1
+    merged_labels: Labels = ()
 
     @property
     def truncation(self) -> Truncation:
@@ -117,24 +123,19 @@ class ClassifierSpec:
             raise ModelError(
                 f"{path}: this format is not known to this version.", "Update textlora."
             )
-        check_values(values, CLASSIFIER, path)
-        try:
-            values["backbone"] = Backbone(**values["backbone"])
-            values["head"] = HeadSpec(**values["head"])
-            for name in ("label_names", "label_values"):
-                values[name] = tuple(values[name])
-            values["merged_labels"] = tuple(values.get("merged_labels", ()))
-            if "decision" in values:  # adapters of earlier versions have none
-                values["decision"] = Decision.from_dict(values["decision"])
-            spec = cls(**values)
-        except (KeyError, TypeError) as error:
-            raise ModelError(f"{path}: the file is damaged ({error}).", "Restore it.") from None
+        rule = values.get("decision")
+        if isinstance(rule, dict) and set(rule) != {field.name for field in fields(Decision)}:
+            refuse(path, f"'decision' is {short(rule)}, so the file is damaged or newer")
+        spec = validated(_SPEC, values, path)
         _require_agreement(spec, path)
         return spec
 
 
+_SPEC = TypeAdapter(ClassifierSpec)
+
+
 def _require_agreement(spec: ClassifierSpec, path: Path) -> None:
-    """Refuse a description whose parts are of different numbers of classes.
+    """Refuse a description whose parts are of different numbers of classes, or no rule.
 
     Raises:
         ModelError: they are.
@@ -146,6 +147,8 @@ def _require_agreement(spec: ClassifierSpec, path: Path) -> None:
         sizes.append(2 if one else len(rule.thresholds))
     if rule.costs is not None:
         sizes += [len(rule.costs), *(len(row) for row in rule.costs)]
+    if rule.min_confidence is not None and not 0 <= rule.min_confidence <= 1:
+        refuse(path, f"'decision' is {short(rule)}; min_confidence should be from 0 to 1")
     if any(size != classes for size in sizes):
         raise ModelError(
             f"{path}: the file is damaged (it is of {classes} classes by their names, and of "

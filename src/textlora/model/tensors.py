@@ -13,7 +13,6 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from textlora.errors import ModelError
-from textlora.model.rules import first_line, refuse, short
 
 PREFIX = "base_model.model."
 TENSOR_TYPES = ("F32", "F16", "BF16")
@@ -24,6 +23,22 @@ _MAX_GIB = 8
 # What PEFT puts between a module and its weights.
 _WRAPPERS = re.compile(r"\.(base_layer|original_module|modules_to_save)(?=\.)")
 _LOW_RANK = re.compile(r"(.+)\.lora_(embedding_A|embedding_B|A|B|magnitude_vector)(\.weight)?")
+
+
+def refuse(path: Path, why: str) -> NoReturn:
+    """Raise the error for a file that is not what an adapter may have."""
+    raise ModelError(f"{path}: {why}.", "Use an adapter from a source that you trust.")
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its kind where it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def short(value: Any) -> str:
+    """Return a value as it stands in a message."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 @dataclass(frozen=True)

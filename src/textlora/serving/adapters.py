@@ -17,10 +17,10 @@ from textlora.data.truncation import Truncation
 from textlora.errors import ConfigError, ModelError, TextloraError
 from textlora.inference.predictor import Predictor, adapter_folder, load_tokenizer, trained_with
 from textlora.inference.scoring import Logits, score
-from textlora.model.backbones import Backbone
-from textlora.model.fast_forward import Precision, UnsupportedError
-from textlora.model.forward import TokenIds
-from textlora.model.multi_lora import BoundAdapter, SharedBase
+from textlora.model.backends.fast import Precision, UnsupportedError
+from textlora.model.backends.multi_lora import BoundAdapter, SharedBase
+from textlora.model.backends.plain import TokenIds
+from textlora.model.encoders import Backbone
 from textlora.model.spec import ClassifierSpec
 from textlora.serving.schemas import RefusedError
 

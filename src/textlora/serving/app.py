@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
+from textlora.serving import LOGGER, ServingSettings
 from textlora.serving.adapters import NAME, ServedAdapter
 from textlora.serving.explaining import Explainer, explained, explains
 from textlora.serving.guard import Guard
@@ -34,7 +35,6 @@ from textlora.serving.schemas import (
     UntrainedResponse,
 )
 from textlora.serving.service import Scores, Service, ranked
-from textlora.serving.settings import LOGGER, ServingSettings
 
 Name = Annotated[str, Path(pattern=f"^{NAME.pattern}$", description="An adapter.")]
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -181,8 +181,7 @@ def _add_explanations(app: FastAPI, service: Service, explainer: Explainer) -> N
     async def untrained(request: Request, body: UntrainedRequest) -> UntrainedResponse:
         """What the same encoder answers with a head of random weights."""
         adapter = await adapter_of(request, body.model)
-        answer = await explainer.untrained(adapter, body.inputs)
-        return UntrainedResponse(model=adapter.name, **vars(answer))
+        return await explainer.untrained(adapter, body.inputs)
 
 
 def _add_adapters(app: FastAPI, service: Service) -> None:

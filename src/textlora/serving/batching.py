@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from textlora.inference.scoring import Logits
-from textlora.model.forward import TokenIds
+from textlora.model.backends.plain import TokenIds
 from textlora.serving.adapters import Engine
 from textlora.serving.schemas import RefusedError
 

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +18,18 @@ from textlora.inference.explaining import explain, require_captum
 from textlora.inference.predicting import load_untrained
 from textlora.inference.predictor import Predictor, trained_with
 from textlora.metrics.mistakes import Explanation, Span, Word
-from textlora.model.fast_forward import Precision
+from textlora.model.backends.fast import Precision
 from textlora.report.attributions import quality_in_words, shortened
+from textlora.serving import LOGGER
 from textlora.serving.adapters import Registry, ServedAdapter
-from textlora.serving.schemas import ExplainResponse, Piece, RefusedError, WordScore, invalid
-from textlora.serving.settings import LOGGER
+from textlora.serving.schemas import (
+    ExplainResponse,
+    Piece,
+    RefusedError,
+    UntrainedResponse,
+    WordScore,
+    invalid,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,19 +39,6 @@ MOST_WAITING = 4
 # Half of what the command line takes: somebody is waiting.
 _MOST_STEPS = 80
 _UNTRAINED_SEED = 0
-
-
-@dataclass(frozen=True)
-class Untrained:
-    """What the classifier would have answered before training.
-
-    Args:
-        probabilities: of every class, by name.
-        seed: of its random head.
-    """
-
-    probabilities: dict[str, float]
-    seed: int
 
 
 def explains() -> bool:
@@ -121,7 +114,7 @@ class Explainer:
             raise RefusedError(501, "not_installed", f"{error.problem} {error.remedy}") from None
         return await self._ask(partial(self._explain, adapter, text, target))  # type: ignore[no-any-return]
 
-    async def untrained(self, adapter: ServedAdapter, text: str) -> Untrained:
+    async def untrained(self, adapter: ServedAdapter, text: str) -> UntrainedResponse:
         """Answer with the same encoder and a head of random weights.
 
         Raises:
@@ -172,9 +165,13 @@ class Explainer:
         predictor = self._model("tuned", adapter, self._load)
         return explain(predictor, text, target, most_steps=_MOST_STEPS)
 
-    def _untrained(self, adapter: ServedAdapter, text: str) -> Untrained:
+    def _untrained(self, adapter: ServedAdapter, text: str) -> UntrainedResponse:
         predictor = self._model("untrained", adapter, partial(load_untrained, seed=_UNTRAINED_SEED))
-        return Untrained(predictor.predict([text])[0].probabilities, _UNTRAINED_SEED)
+        return UntrainedResponse(
+            model=adapter.name,
+            probabilities=predictor.predict([text])[0].probabilities,
+            seed=_UNTRAINED_SEED,
+        )
 
     def _model(
         self, kind: str, adapter: ServedAdapter, load: Callable[[Path], Predictor]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import socket
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +17,8 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from textlora.errors import ConfigError
-from textlora.serving.settings import ServingSettings, configure_log
+from textlora.serving import LOGGER, METRICS_FOLDER, ServingSettings
 
-# With this set, prometheus_client writes a process's figures into one folder for all of them.
-_METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 # After so long without a sign of life a worker is taken for hung; one that ended is seen at once.
 _HUNG_SECONDS = 60
 # Clients reuse connections; one that is closed a moment before is a broken request to some.
@@ -47,7 +48,7 @@ def serve(
         ConfigError: the address cannot be taken.
         TextloraError: an adapter that was named cannot be loaded.
     """
-    configure_log()
+    _configure_log()
     with _listening(host, port) as listening:
         url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
         if workers == 1:
@@ -63,7 +64,7 @@ def serve(
 
 def worker_app(settings: ServingSettings) -> object:
     """Return the application of a worker process."""
-    configure_log()
+    _configure_log()
     from textlora.serving.app import create_app
 
     return create_app(settings)
@@ -77,7 +78,7 @@ def _supervise(settings: ServingSettings, workers: int, listening: socket.socket
         roster, figures = Path(folder, "adapters"), Path(folder, "metrics")
         roster.mkdir()
         figures.mkdir()
-        os.environ[_METRICS_FOLDER] = str(figures)
+        os.environ[METRICS_FOLDER] = str(figures)
         settings = replace(settings, threads=threads, roster=roster)
         app = partial(worker_app, settings)
         Multiprocess(_config(app, settings, workers=workers, factory=True), [listening]).run()
@@ -110,3 +111,30 @@ def _listening(host: str, port: int) -> socket.socket:
         ) from None
     listening.set_inheritable(True)
     return listening
+
+
+class _JsonLines(logging.Formatter):
+    """A record as one line of JSON; `extra={"fields": {…}}` adds fields, never a request's text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def _configure_log() -> None:
+    """Send this server's and uvicorn's log to standard error as JSON lines."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonLines())
+    for name in (LOGGER.name, "uvicorn"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(logging.INFO)

@@ -23,11 +23,11 @@ from textlora.errors import DataError
 from textlora.inference.predictor import Prediction, Probabilities, answer, probabilities_of
 from textlora.inference.scoring import Logits, pool_logits
 from textlora.model.spec import ClassifierSpec
+from textlora.serving import LOGGER, ServingSettings
 from textlora.serving.adapters import Registry, ServedAdapter, Side
 from textlora.serving.batching import Batcher
-from textlora.serving.metrics import Metrics
+from textlora.serving.guard import Metrics
 from textlora.serving.schemas import RefusedError, invalid
-from textlora.serving.settings import LOGGER, ServingSettings
 
 # A folder's time of change has steps of some milliseconds.
 _STEP_NS = 50_000_000

@@ -25,9 +25,9 @@ from textlora.model.adapters import (
     count_parameters,
     untrained_adapter,
 )
-from textlora.model.backbones import Backbone, resize_embeddings, resolve_max_length
-from textlora.model.choose import choose_forward, choose_prefix
-from textlora.model.frozen_layers import PrefixForward
+from textlora.model.backends import choose_forward, choose_prefix
+from textlora.model.backends.frozen_layers import PrefixForward
+from textlora.model.encoders import Backbone, resize_embeddings, resolve_max_length
 from textlora.model.heads import load_base_classifier, resolve_head
 from textlora.model.spec import ClassifierSpec
 from textlora.report.terminal import LongWork

@@ -23,8 +23,8 @@ from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, Logits, length_batches
 from textlora.metrics.history import EpochRecord
 from textlora.metrics.statistics import Metric
-from textlora.model.forward import Forward, TokenSequences
-from textlora.model.frozen_layers import PrefixForward
+from textlora.model.backends import Forward, TokenSequences
+from textlora.model.backends.frozen_layers import PrefixForward
 from textlora.report.terminal import labelled, progress_bar
 from textlora.report.wording import count, duration, size
 from textlora.training import checkpoints

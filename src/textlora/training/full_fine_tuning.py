@@ -17,8 +17,8 @@ from textlora.errors import storage_errors
 from textlora.inference.predictor import Predictor
 from textlora.metrics.scores import FloatArray
 from textlora.metrics.statistics import judging_metric
-from textlora.model.backbones import resize_embeddings
-from textlora.model.forward import PlainForward
+from textlora.model.backends.plain import PlainForward
+from textlora.model.encoders import resize_embeddings
 from textlora.model.heads import load_base_classifier
 from textlora.model.spec import ClassifierSpec
 from textlora.training.arguments import shortened

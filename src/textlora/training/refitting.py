@@ -15,9 +15,9 @@ from textlora.data.loading import Parts
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import score_texts
 from textlora.metrics.scores import FloatArray
-from textlora.model.fast_forward import FastForward
-from textlora.model.forward import Forward
-from textlora.model.frozen_layers import PrefixForward
+from textlora.model.backends import Forward
+from textlora.model.backends.fast import FastForward
+from textlora.model.backends.frozen_layers import PrefixForward
 from textlora.training.building import Classifier, prepare
 from textlora.training.fitting import training_inputs
 from textlora.training.job import announce

@@ -24,7 +24,7 @@ from torch.nn import functional
 from torch.utils.data import Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from textlora.model.forward import TokenSequences
+from textlora.model.backends import TokenSequences
 
 TEMPERATURE = 0.1
 ROWS_TOGETHER = 4  # of a class in a batch: fewer would leave rows without a pair

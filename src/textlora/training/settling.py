@@ -29,7 +29,7 @@ from textlora.data.truncation import Side, Truncation
 from textlora.files import cache_dir
 from textlora.inference.frozen_states import FrozenStates
 from textlora.metrics.scores import FloatArray
-from textlora.model.backbones import Backbone, resolve_max_length
+from textlora.model.encoders import Backbone, resolve_max_length
 from textlora.report.terminal import progress_bar
 from textlora.training.automatic import TableFacts, is_complete, with_automatic
 

@@ -37,7 +37,7 @@ from textlora.inference.scoring import Offsets, WindowPooling, score_texts
 from textlora.metrics.history import EpochRecord
 from textlora.metrics.scores import FloatArray
 from textlora.model.adapters import save_adapter
-from textlora.model.forward import Forward, TokenSequences
+from textlora.model.backends import Forward, TokenSequences
 from textlora.model.heads import HeadSpec, classification_loss
 from textlora.training import checkpoints
 from textlora.training.arguments import class_weights, optimizer_of, training_arguments

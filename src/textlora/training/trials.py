@@ -27,7 +27,7 @@ from textlora.data.splitting import Indices, random_subset
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
-from textlora.model.forward import Forward
+from textlora.model.backends import Forward
 from textlora.training.start import put_weights, trained_weights
 from textlora.training.trainer import LabelledSequences, run_trainer
 from textlora.training.verdict import metric_of

@@ -1,17 +1,62 @@
-"""Which way a classifier is run: the one branch between the fast and the plain path."""
+"""How a batch of token sequences becomes logits, and the one branch between the ways.
+
+`PlainForward` pads and calls the untouched Transformers/PEFT model: the
+readable reference. Anything faster offers the same methods.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from textlora.config import ComputeConfig
 from textlora.errors import ConfigError
-from textlora.model.fast_forward import FastForward, UnsupportedError, bind
-from textlora.model.forward import Forward, PlainForward
-from textlora.model.frozen_layers import PrefixForward
+from textlora.model.backends.fast import FastForward, UnsupportedError, bind
+from textlora.model.backends.frozen_layers import PrefixForward
+from textlora.model.backends.plain import PlainForward
 from textlora.model.heads import HeadSpec
+
+
+class TokenSequences(Protocol):
+    """Many texts, each as what a `Forward` takes: a list, or anything that is indexed like one.
+
+    An item is the text's token ids, or for `PrefixForward` their hidden states; its `len` is
+    the number of tokens.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+class Forward(Protocol):
+    """A way to run a classifier on batches."""
+
+    @property
+    def name(self) -> str:
+        """What the way is called in the log."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the products with the frozen weights."""
+        ...
+
+    def collate(self, sequences: Sequence[Any]) -> dict[str, Tensor]:
+        """Make the tensors of one batch from items of `TokenSequences`."""
+        ...
+
+    def logits(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        """Return [batch, units] for what `collate` made."""
+        ...
+
+    def cost(self, lengths: Sequence[int]) -> int:
+        """Return how many token rows a batch of such sequences computes."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from textlora.fast.frozen_layers import PrefixStates, prefix_states
 from textlora.fast.packing import Packed, pack_states
-from textlora.model.fast_forward import FastForward
-from textlora.model.forward import TokenIds
+from textlora.model.backends.fast import FastForward
+from textlora.model.backends.plain import TokenIds
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from textlora.config import BUNDLED_MODEL, DEFAULT_MODEL
 from textlora.errors import ModelError
 from textlora.model.architectures import max_positions
 from textlora.model.bundled import bundled_config, bundled_folder
-from textlora.model.safety import read_settings
+from textlora.model.safety import BaseName, Revision, read_settings
 
 PAD_TOKEN = "[PAD]"  # noqa: S105
 CONFIG_NAME = "config.json"
@@ -64,8 +64,8 @@ class Backbone:
         revision: commit, tag or branch on the Hub.
     """
 
-    name_or_path: str
-    revision: str | None = None
+    name_or_path: BaseName
+    revision: Revision | None = None
 
     @property
     def is_local(self) -> bool:
