@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from textlora.demo import reviews_path
+from textlora.recipes import reviews_path
 
 
 def rows(part: str) -> tuple[list[str], list[str]]:

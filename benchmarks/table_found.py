@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 from table_rows import Sources, Split, clean_split, rare, sentences, take, take_each
 
-from textlora.demo import reviews_path
+from textlora.recipes import reviews_path
 
 # The first topic with a word that is in the name of the intent.
 TOPICS = {

@@ -5,43 +5,40 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from textlora.cli.options import (
-    Delimiter,
-    Encoding,
+    LABELLED,
+    Flag,
+    Given,
     Json,
-    LabelColumn,
-    LabelSeparator,
-    Model,
-    SetAsideBadRows,
     Settings,
-    TextColumn,
     console_for,
     quiet_option,
+    settings_for,
+    takes,
 )
 from textlora.errors import ConfigError
 
 if TYPE_CHECKING:
-    from textlora.config import RunConfig
+    from textlora.recipes import Recipe
 
 QuickRecipe = Annotated[
     str | None, quiet_option("--recipe", "A recipe or YAML file; else small, quick adapters.")
 ]
 
 
+_FLAGS = ("--model", *LABELLED, "--label-separator", "--on-bad-rows")
+
+
+@takes(*_FLAGS)
 def audit(
     data: Annotated[str, typer.Argument(help="Labelled rows: a file, saved dataset or Hub id.")],
     recipe: QuickRecipe = None,
-    model: Model = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    delimiter: Delimiter = None,
-    encoding: Encoding = None,
-    label_separator: LabelSeparator = None,
-    on_bad_rows: SetAsideBadRows = None,
+    *,
+    given: Given,
     settings: Settings = None,
     folds: Annotated[
         int, typer.Option("--folds", help="Adapters, each trained on all folds but one.")
@@ -59,18 +56,7 @@ def audit(
     """Find labels that are likely to be wrong: suspects.csv, the surest first."""
     from textlora.run import new_run_path
 
-    config = _config(
-        recipe,
-        model,
-        settings,
-        train=data,
-        text_column=text_column,
-        label_column=label_column,
-        delimiter=delimiter,
-        encoding=encoding,
-        label_separator=label_separator,
-        on_bad_rows=on_bad_rows,
-    )
+    config = settings_for(_chosen(recipe), data, settings, given)
     target, console = out or new_run_path("audit"), console_for(as_json)
     from textlora.auditing.audit import audit as run_audit
 
@@ -84,22 +70,19 @@ def audit(
     print_audit(done, target, console, top=top)
 
 
+@takes(
+    Flag(
+        "--valid",
+        "data.validation",
+        "Rows to measure on; else 20 % are split off (data.validation_size).",
+    ),
+    *_FLAGS,
+)
 def curve(
     data: Annotated[str, typer.Argument(help="Rows to train on: a file, saved dataset or Hub id.")],
-    valid: Annotated[
-        str | None,
-        quiet_option(
-            "--valid", "Rows to measure on; else 20 % are split off (data.validation_size)."
-        ),
-    ] = None,
     recipe: QuickRecipe = None,
-    model: Model = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    delimiter: Delimiter = None,
-    encoding: Encoding = None,
-    label_separator: LabelSeparator = None,
-    on_bad_rows: SetAsideBadRows = None,
+    *,
+    given: Given,
     settings: Settings = None,
     shares: Annotated[
         str | None,
@@ -116,19 +99,7 @@ def curve(
     """Measure the accuracy at growing numbers of labels: are more labels worth it?"""
     from textlora.run import new_run_path
 
-    config = _config(
-        recipe,
-        model,
-        settings,
-        train=data,
-        validation=valid,
-        text_column=text_column,
-        label_column=label_column,
-        delimiter=delimiter,
-        encoding=encoding,
-        label_separator=label_separator,
-        on_bad_rows=on_bad_rows,
-    )
+    config = settings_for(_chosen(recipe), data, settings, given)
     wanted = _shares(shares)
     target, console = out or new_run_path("curve"), console_for(as_json)
     from textlora.auditing.curve import curve as run_curve
@@ -142,14 +113,11 @@ def curve(
     print_curve(done, target, console)
 
 
-def _config(
-    recipe: str | None, model: str | None, settings: list[str] | None, **data: Any
-) -> RunConfig:
+def _chosen(recipe: str | None) -> Recipe:
     from textlora.auditing.audit import quick_recipe
     from textlora.recipes import load_recipe
 
-    chosen = quick_recipe() if recipe is None else load_recipe(recipe)
-    return chosen.without_sources().config(settings, data=data, model={"name_or_path": model})
+    return quick_recipe() if recipe is None else load_recipe(recipe)
 
 
 def _shares(text: str | None) -> list[float] | None:

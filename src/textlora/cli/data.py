@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from textlora.cli.options import (
-    Delimiter,
-    Encoding,
-    Header,
+    LABELLED,
+    Flag,
+    Given,
     Json,
-    LabelColumn,
-    LabelSeparator,
-    MaxLength,
-    Recipe,
+    RecipeName,
     Settings,
-    TextColumn,
     console_for,
     quiet_option,
+    settings_for,
+    takes,
 )
 from textlora.errors import ConfigError
 
@@ -32,25 +30,23 @@ if TYPE_CHECKING:
     from textlora.inspection.records import Estimate
 
 
+@takes(
+    Flag("--valid", "data.validation", "Validation rows."),
+    Flag("--test", "data.test", "Test rows."),
+    Flag("--model", "model.name_or_path", "Its tokens are counted, and its training estimated."),
+    "--max-length",
+    Flag("--split", "data.train_split", "Split of a dataset to train on."),
+    *LABELLED,
+    "--label-separator",
+)
 def inspect(
     data: Annotated[
         list[str] | None,
         typer.Argument(help="Training rows, as for train; then further files to compare with."),
     ] = None,
-    valid: Annotated[str | None, quiet_option("--valid", "Validation rows.")] = None,
-    test: Annotated[str | None, quiet_option("--test", "Test rows.")] = None,
-    recipe: Recipe = None,
-    model: Annotated[
-        str | None, quiet_option("--model", "Its tokens are counted, and its training estimated.")
-    ] = None,
-    max_length: MaxLength = None,
-    split: Annotated[str | None, quiet_option("--split", "Split of a dataset to train on.")] = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    delimiter: Delimiter = None,
-    header: Header = None,
-    encoding: Encoding = None,
-    label_separator: LabelSeparator = None,
+    recipe: RecipeName = None,
+    *,
+    given: Given,
     settings: Settings = None,
     no_near: Annotated[
         bool, typer.Option("--no-near", help="Do not search near duplicates.")
@@ -69,26 +65,8 @@ def inspect(
     """Look at data before training: copies, leakage, labels, lengths, time and memory."""
     from textlora.recipes import load_recipe
 
-    chosen = load_recipe(recipe)
-    if data:
-        chosen = chosen.without_sources()
-    config = chosen.config(
-        settings,
-        data={
-            "train": data[0] if data else None,
-            "validation": valid,
-            "test": test,
-            "train_split": split,
-            "max_length": max_length,
-            "text_column": text_column,
-            "label_column": label_column,
-            "delimiter": delimiter,
-            "header": header,
-            "encoding": encoding,
-            "label_separator": label_separator,
-        },
-        model={"name_or_path": model},
-    )
+    train, further = (data[0], data[1:]) if data else (None, [])
+    config = settings_for(load_recipe(recipe), train, settings, given)
     if config.data.train is None:
         raise ConfigError("There is nothing to inspect.", "Give a file: textlora inspect data.csv")
     if out is not None and not fix:
@@ -98,7 +76,7 @@ def inspect(
         folder = out or Path(f"{Path(config.data.train).stem}-cleaned")
     _inspect(
         config,
-        (data or [])[1:],
+        further,
         folder=folder,
         near=not no_near,
         estimate=not no_estimate,

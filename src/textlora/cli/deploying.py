@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from textlora.cli.options import (
-    Delimiter,
-    Encoding,
-    Header,
+    READING,
+    Given,
     Json,
     MinConfidence,
-    Precision,
     Run,
-    TextColumn,
     compute_settings,
     console_for,
     quiet_option,
+    takes,
 )
 from textlora.errors import ConfigError, MissingExtraError
 from textlora.export import TARGETS
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from textlora.export.push import Package, Pushed
 
 
+@takes(*READING, "--precision")
 def score(
     run: Run,
     source: Annotated[
@@ -39,15 +38,12 @@ def score(
     out: Annotated[
         Path, typer.Option("--out", help="Same formats, by suffix; there when it is complete.")
     ],
-    text_column: TextColumn = None,
-    delimiter: Delimiter = None,
-    header: Header = None,
-    encoding: Encoding = None,
+    *,
+    given: Given,
     prefix: Annotated[
         str, typer.Option("--prefix", help="What the added columns' names start with.")
     ] = "",
     min_confidence: MinConfidence = None,
-    precision: Precision = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an interrupted scoring stopped.")
     ] = False,
@@ -60,18 +56,11 @@ def score(
     from textlora.scoring.job import Request, print_summary, read_options, score_file
     from textlora.scoring.scorer import load_scorer
 
-    options = read_options(
-        run,
-        source,
-        text_column=text_column,
-        delimiter=delimiter,
-        header=header,
-        encoding=encoding,
-    )
+    options = read_options(run, source, **given["data"])
     request = Request(source, out, options, prefix, resume=resume, overwrite=overwrite)
     request.check()
     console = console_for(as_json)
-    scorer = load_scorer(run, compute_settings(precision), min_confidence)
+    scorer = load_scorer(run, compute_settings(given), min_confidence)
     summary = score_file(request, scorer, console)
     if as_json:
         typer.echo(json.dumps(summary.to_dict()))
@@ -82,6 +71,7 @@ def score(
 _LIMITS = Limits()
 
 
+@takes("--precision")
 def serve(
     runs: Annotated[
         list[str],
@@ -90,6 +80,7 @@ def serve(
             help="Run or adapter folders; the first answers where a request names none.",
         ),
     ],
+    *,
     adapters: Annotated[
         Path | None,
         quiet_option("--adapters", "Folder from which adapters may be loaded at run time."),
@@ -126,7 +117,7 @@ def serve(
             "options are seen by all users of the machine.",
         ),
     ] = None,
-    precision: Precision = None,
+    given: Given,
 ) -> None:
     """Answer over HTTP: /predict as on the Hugging Face Hub, many adapters on one base."""
     try:
@@ -139,7 +130,7 @@ def serve(
 
     if adapters is not None and not adapters.is_dir():
         raise ConfigError(f"--adapters {adapters}: there is no such folder.", "Make it first.")
-    compute = compute_settings(precision)
+    compute = compute_settings(given)
     settings = ServingSettings(
         runs=tuple(named(run) for run in runs),
         adapters=adapters,

@@ -11,21 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from textlora.cli.options import (
-    Delimiter,
-    Encoding,
-    Header,
+    JUDGED,
+    READING,
+    SKIP_BAD_ROWS,
+    Given,
     Json,
-    LabelColumn,
     MinConfidence,
-    OnUnknownClasses,
-    Precision,
     Run,
-    SkipBadRows,
-    Split,
-    TextColumn,
     compute_settings,
     console_for,
     quiet_option,
+    takes,
 )
 from textlora.errors import ConfigError
 
@@ -36,19 +32,13 @@ if TYPE_CHECKING:
     from textlora.metrics.mistakes import Explanation
 
 
+@takes(*JUDGED)
 def evaluate(
     run: Run,
     data: Annotated[str, typer.Argument(help="Labelled rows: a file, saved dataset or Hub id.")],
-    split: Split = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    delimiter: Delimiter = None,
-    header: Header = None,
-    encoding: Encoding = None,
-    on_bad_rows: SkipBadRows = None,
-    on_unknown_classes: OnUnknownClasses = None,
+    *,
+    given: Given,
     min_confidence: MinConfidence = None,
-    precision: Precision = None,
     as_json: Json = False,
 ) -> None:
     """Evaluate a finished run on labelled rows: accuracy with its interval, F1, MCC, AUC, ECE."""
@@ -59,16 +49,9 @@ def evaluate(
         run,
         data,
         console=console,
-        compute=compute_settings(precision),
+        compute=compute_settings(given),
         min_confidence=min_confidence,
-        test_split=split,
-        text_column=text_column,
-        label_column=label_column,
-        delimiter=delimiter,
-        header=header,
-        encoding=encoding,
-        on_bad_rows=on_bad_rows,
-        on_unknown_classes=on_unknown_classes,
+        **given["data"],
     )
     if as_json:
         typer.echo(json.dumps(evaluation.to_dict()))
@@ -83,77 +66,51 @@ def evaluate(
             console.print(sentence, markup=False, highlight=False)
 
 
+@takes(*READING, SKIP_BAD_ROWS, "--precision")
 def predict(
     run: Run,
     texts: Annotated[list[str] | None, typer.Argument(help="Texts; else --file or stdin.")] = None,
     file: Annotated[
         str | None, quiet_option("--file", "Table with a text column, or .txt, a text a line.")
     ] = None,
-    text_column: TextColumn = None,
-    delimiter: Delimiter = None,
-    header: Header = None,
-    encoding: Encoding = None,
-    on_bad_rows: SkipBadRows = None,
+    *,
+    given: Given,
     min_confidence: MinConfidence = None,
-    precision: Precision = None,
     as_json: Json = False,
 ) -> None:
     """Classify texts: label and probability of each."""
     from textlora.inference.predicting import print_predictions, texts_to_predict
 
-    given = texts_to_predict(
-        texts,
-        file,
-        sys.stdin,
-        text_column=text_column,
-        delimiter=delimiter,
-        header=header,
-        encoding=encoding,
-        on_bad_rows=on_bad_rows,
-    )
+    asked = texts_to_predict(texts, file, sys.stdin, **given["data"])
     from textlora.inference.predictor import Predictor
 
-    predictor = Predictor.load(run, compute_settings(precision))
+    predictor = Predictor.load(run, compute_settings(given))
     predictor = predictor.with_min_confidence(min_confidence)
-    print_predictions(given, predictor.predict(given), console_for(False), as_json=as_json)
+    print_predictions(asked, predictor.predict(asked), console_for(False), as_json=as_json)
 
 
+@takes(*JUDGED)
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Run folders; each is set against the first.")],
     data: Annotated[
         str | None,
         quiet_option("--data", "Labelled rows to ask all of them about; else their test parts."),
     ] = None,
-    split: Split = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    delimiter: Delimiter = None,
-    encoding: Encoding = None,
-    on_bad_rows: SkipBadRows = None,
-    on_unknown_classes: OnUnknownClasses = None,
-    precision: Precision = None,
+    *,
+    given: Given,
     as_json: Json = False,
 ) -> None:
     """Set finished runs side by side on the same rows: figures, differences, how sure they are."""
     console = console_for(as_json)
-    reading = {
-        "test_split": split,
-        "text_column": text_column,
-        "label_column": label_column,
-        "delimiter": delimiter,
-        "encoding": encoding,
-        "on_bad_rows": on_bad_rows,
-        "on_unknown_classes": on_unknown_classes,
-    }
-    if data is None and (precision or any(reading.values())):
+    if data is None and any(given.values()):
         raise ConfigError("Options of reading need rows to read.", "Give them with --data FILE.")
     from textlora.inference.comparing import compare_on, compare_runs
 
     if data is None:
         compared = compare_runs(runs)
     else:
-        compute = compute_settings(precision)
-        compared = compare_on(runs, data, console=console, compute=compute, **reading)
+        compute = compute_settings(given)
+        compared = compare_on(runs, data, console=console, compute=compute, **given["data"])
     if as_json:
         typer.echo(json.dumps(compared.to_dict()))
         return
@@ -168,12 +125,14 @@ _STYLES = ("", "dim", "", "bold", "bold underline", "bold reverse")
 _WORDS_LISTED = 10
 
 
+@takes("--precision")
 def explain(
     run: Run,
     texts: Annotated[list[str] | None, typer.Argument(help="Texts; else --file or stdin.")] = None,
     file: Annotated[
         str | None, quiet_option("--file", "Table with a text column, or .txt, a text a line.")
     ] = None,
+    *,
     target: Annotated[
         str | None, quiet_option("--target", "Class to explain; else the answered one.")
     ] = None,
@@ -183,7 +142,7 @@ def explain(
     no_color: Annotated[
         bool, typer.Option("--no-color", help="List words, without colours; as NO_COLOR=1 does.")
     ] = False,
-    precision: Precision = None,
+    given: Given,
     as_json: Json = False,
 ) -> None:
     """Say which words spoke for an answer and which against it (integrated gradients)."""
@@ -191,13 +150,13 @@ def explain(
     from textlora.inference.predicting import texts_to_predict
 
     require_captum()
-    given = texts_to_predict(texts, file, sys.stdin)
+    asked = texts_to_predict(texts, file, sys.stdin)
     from textlora.inference.predictor import Predictor
     from textlora.report.terminal import progress_bar
 
-    predictor = Predictor.load(run, compute_settings(precision))
-    with progress_bar(console_for(True), "explaining", len(given)) as progress:
-        explanations = explain_many(predictor, given, [target] * len(given), progress)
+    predictor = Predictor.load(run, compute_settings(given))
+    with progress_bar(console_for(True), "explaining", len(asked)) as progress:
+        explanations = explain_many(predictor, asked, [target] * len(asked), progress)
     if html is not None:
         _write_page(explanations, html, run)
     if as_json:

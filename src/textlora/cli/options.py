@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from typer.core import TyperCommand
 
-from textlora.config import valid_keys
+from textlora.config import RunConfig, build_config, valid_keys
 from textlora.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from textlora.config import ComputeConfig
+    from textlora.recipes import Recipe
 
 
 class SettingsCommand(TyperCommand):
@@ -42,28 +46,13 @@ class SettingsCommand(TyperCommand):
             ) from None
 
 
-def refuse_beside(context: typer.Context, alone: str, allowed: Sequence[str], remedy: str) -> None:
-    """Refuse every argument on the command line but one.
-
-    Args:
-        context: of the verb.
-        alone: the parameter that stands for itself.
-        allowed: parameters that may stand beside it.
-        remedy: why nothing else is taken.
-
-    Raises:
-        ConfigError: there are others.
-    """
-    others = [
-        _shown(parameter)
+def given_flags(context: typer.Context) -> dict[str, str]:
+    """Return the parameters that stand on the command line, and how each is written there."""
+    return {
+        str(parameter.name): _shown(parameter)
         for parameter in context.command.params
-        if parameter.name not in (alone, *allowed)
-        and getattr(context.get_parameter_source(str(parameter.name)), "name", "") == "COMMANDLINE"
-    ]
-    if others:
-        raise ConfigError(
-            f"--{alone} takes the run folder alone; leave out {', '.join(others)}.", remedy
-        )
+        if getattr(context.get_parameter_source(str(parameter.name)), "name", "") == "COMMANDLINE"
+    }
 
 
 def _shown(parameter: Any) -> str:
@@ -121,26 +110,11 @@ def quiet_option(name: str, help: str) -> Any:
 
 Run = Annotated[Path, typer.Argument(help="Run folder, or an adapter folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Recipe = Annotated[
+RecipeName = Annotated[
     str | None, quiet_option("--recipe", "A recipe's name, or a YAML file of settings.")
-]
-Model = Annotated[
-    str | None, quiet_option("--model", "Hub id, local folder, or 'bundled' (works offline).")
 ]
 Settings = Annotated[
     list[str] | None, quiet_option("--set", "Any setting: section.key=value. Repeatable.")
-]
-Split = Annotated[str | None, quiet_option("--split", "Split of a dataset.")]
-TextColumn = Annotated[str | None, quiet_option("--text-column", "Column of the texts.")]
-LabelColumn = Annotated[str | None, quiet_option("--label-column", "Column of the labels.")]
-Delimiter = Annotated[str | None, quiet_option("--delimiter", "Of a text table.")]
-Header = Annotated[
-    bool | None,
-    quiet_option("--header/--no-header", "Whether line 1 of a text table names the columns."),
-]
-Precision = Annotated[
-    str | None,
-    quiet_option("--precision", "auto, bf16 or fp32; fp32 gives the figures of plain PEFT."),
 ]
 MinConfidence = Annotated[
     float | None,
@@ -152,34 +126,172 @@ MinConfidence = Annotated[
         help="Answer 'unsure' below this confidence, 0 to 1.",
     ),
 ]
-LabelSeparator = Annotated[
-    str | None, quiet_option("--label-separator", "Several labels in a cell: multi-label.")
-]
-SetAsideBadRows = Annotated[
-    str | None, quiet_option("--on-bad-rows", "'error' stops, 'skip' sets them aside.")
-]
-SkipBadRows = Annotated[
-    str | None, quiet_option("--on-bad-rows", "'error' stops, 'skip' leaves them out.")
-]
-OnUnknownClasses = Annotated[
-    str | None,
-    quiet_option(
-        "--on-unknown-classes", "'error' stops, 'skip' leaves out rows of classes not trained on."
+
+# What was given of the flags that stand for settings: section, key, value.
+Given = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag that stands for a setting, whose type it has.
+
+    Args:
+        name: --flag; where the setting is true or false, --flag makes it true and --no-flag
+            false, and --flag/--no-flag are both there.
+        setting: section.key.
+        help: None: what the setting says of itself.
+    """
+
+    name: str
+    setting: str
+    help: str | None = None
+
+    @property
+    def place(self) -> list[str]:
+        """Section and key."""
+        return self.setting.split(".")
+
+    @property
+    def variable(self) -> str:
+        """The name of the flag's value in Python."""
+        return self.name.partition("/")[0].strip("-").replace("-", "_")
+
+    def parameter(self) -> inspect.Parameter:
+        """Return it as Typer wants it."""
+        section, key = self.place
+        field = RunConfig.model_fields[section].annotation.model_fields[key]  # type: ignore[union-attr]
+        types = {field.annotation, *get_args(field.annotation)}
+        kind = next((kind for kind in (bool, int, float) if kind in types), str)
+        option = quiet_option(self.name, self.help or str(field.description))
+        return inspect.Parameter(
+            self.variable,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[kind | None, option],
+        )
+
+    def value(self, given: Any) -> Any:
+        """Return what the setting becomes by what was given."""
+        return not given if self.name.startswith("--no-") else given
+
+
+_ALL = (
+    Flag("--valid", "data.validation", "Validation rows; else split off."),
+    Flag("--test", "data.test", "Test rows, used once, at the end."),
+    Flag("--text-column", "data.text_column", "Column of the texts."),
+    Flag("--label-column", "data.label_column", "Column of the labels."),
+    Flag("--delimiter", "data.delimiter"),
+    Flag(
+        "--header/--no-header", "data.header", "Whether line 1 of a text table names the columns."
     ),
-]
-MaxLength = Annotated[
-    int | None, quiet_option("--max-length", "Tokens a text may have (data.max_length).")
-]
-Encoding = Annotated[str | None, quiet_option("--encoding", "Of the files; else UTF-8.")]
+    Flag("--encoding", "data.encoding", "Of the files; else UTF-8."),
+    Flag("--label-separator", "data.label_separator", "Several labels in a cell: multi-label."),
+    Flag("--on-bad-rows", "data.on_bad_rows", "'error' stops, 'skip' sets them aside."),
+    Flag("--min-rows-per-class", "data.min_rows_per_class"),
+    Flag(
+        "--rare-classes", "data.rare_classes", "Classes with fewer: 'drop', or merge into 'other'."
+    ),
+    Flag(
+        *("--on-unknown-classes", "data.on_unknown_classes"),
+        "'error' stops, 'skip' leaves out rows of classes not trained on.",
+    ),
+    Flag("--max-length", "data.max_length"),
+    Flag(
+        *("--drop-leaks", "data.drop_leaks"),
+        "Leave out training rows that validation or test have, too.",
+    ),
+    Flag("--model", "model.name_or_path", "Hub id, local folder, or 'bundled' (works offline)."),
+    Flag("--epochs", "training.num_train_epochs"),
+    Flag("--learning-rate", "training.learning_rate"),
+    Flag("--batch-size", "training.per_device_train_batch_size"),
+    Flag(
+        *("--class-weight", "training.class_weight"),
+        "'balanced': rare classes count for more in the loss.",
+    ),
+    Flag("--seed", "training.seed", "Seed of the training."),
+    Flag(
+        *("--precision", "compute.precision"),
+        "auto, bf16 or fp32; fp32 gives the figures of plain PEFT.",
+    ),
+    Flag(
+        *("--fast-prefix", "compute.prefix_cache"),
+        "Run the layers below the adapters only once; needs lora.layers such as top:2.",
+    ),
+    Flag("--no-baselines", "evaluation.baselines", "Train no baselines, and reach no verdict."),
+    Flag("--full-fine-tuning", "evaluation.full_fine_tuning"),
+)
+FLAGS = {flag.name.partition("/")[0]: flag for flag in _ALL}
+# How a table is read.
+READING = ("--text-column", "--delimiter", "--header", "--encoding")
+LABELLED = ("--text-column", "--label-column", *READING[1:])
+SKIP_BAD_ROWS = Flag("--on-bad-rows", "data.on_bad_rows", "'error' stops, 'skip' leaves them out.")
+# How `evaluate` and `compare` read rows.
+JUDGED = (
+    Flag("--split", "data.test_split", "Split of a dataset."),
+    *LABELLED,
+    SKIP_BAD_ROWS,
+    "--on-unknown-classes",
+    "--precision",
+)
 
 
-def compute_settings(precision: str | None) -> ComputeConfig | None:
+def takes(*flags: str | Flag) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that gives a verb flags for settings; it gets them as `given`.
+
+    In --help they stand where `given` stands among the verb's parameters.
+
+    Args:
+        flags: names in `FLAGS`, or flags that are the verb's own.
+    """
+    chosen = [FLAGS[flag] if isinstance(flag, str) else flag for flag in flags]
+
+    def _decorated(verb: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(verb, eval_str=True).parameters.values())
+        place = [parameter.name for parameter in own].index("given")
+        own[place : place + 1] = [flag.parameter() for flag in chosen]
+
+        @functools.wraps(verb)
+        def _run(**arguments: Any) -> None:
+            given: Given = {flag.place[0]: {} for flag in chosen}
+            for flag in chosen:
+                section, key = flag.place
+                value = arguments.pop(flag.variable)
+                if value is not None:
+                    given[section][key] = flag.value(value)
+            verb(given=given, **arguments)
+
+        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+        _run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        _run.__annotations__ = {one.name: one.annotation for one in parameters}
+        return _run
+
+    return _decorated
+
+
+def settings_for(
+    recipe: Recipe, data: str | None, assignments: list[str] | None, given: Given
+) -> RunConfig:
+    """Return a recipe's settings with those that were given.
+
+    Args:
+        recipe: what they start from; without its data where there are rows of one's own.
+        data: the rows to train on; None: the recipe's.
+        assignments: of --set.
+        given: of the flags.
+
+    Raises:
+        ConfigError: a value of the wrong type.
+    """
+    if data is not None:
+        recipe = recipe.without_sources()
+    return recipe.config(assignments, **{**given, "data": {**given["data"], "train": data}})
+
+
+def compute_settings(given: Given) -> ComputeConfig | None:
     """Return the arithmetic that --precision asks for; None: as the run was trained."""
-    from textlora.config import build_config
-
-    if precision is None:
+    if not given["compute"]:
         return None
-    return build_config({"compute": {"precision": precision}}, origin="--precision").compute
+    return build_config({"compute": given["compute"]}, origin="--precision").compute
 
 
 def console_for(quiet: bool) -> Console:

@@ -9,23 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from textlora.cli.options import (
-    Delimiter,
-    Encoding,
-    Header,
+    LABELLED,
+    Flag,
+    Given,
     Json,
-    LabelColumn,
-    LabelSeparator,
-    MaxLength,
-    Model,
-    OnUnknownClasses,
-    Recipe,
-    SetAsideBadRows,
+    RecipeName,
     Settings,
     SettingsCommand,
-    TextColumn,
     console_for,
+    given_flags,
     quiet_option,
-    refuse_beside,
+    settings_for,
+    takes,
 )
 from textlora.errors import ConfigError
 
@@ -33,66 +28,25 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from textlora.config import RunConfig
+    from textlora.run import RunFolder
 
 
+@takes(
+    *("--valid", "--test", "--model", *LABELLED, "--label-separator", "--on-bad-rows"),
+    *("--min-rows-per-class", "--rare-classes", "--on-unknown-classes", "--max-length"),
+    *("--epochs", "--learning-rate", "--batch-size", "--drop-leaks", "--class-weight"),
+    *("--fast-prefix", "--no-baselines", "--full-fine-tuning", "--seed"),
+)
 def train(
     context: typer.Context,
     data: Annotated[
         str | None,
         typer.Argument(help="Training rows: CSV, TSV, JSON Lines, Parquet, saved dataset, Hub id."),
     ] = None,
-    valid: Annotated[
-        str | None, quiet_option("--valid", "Validation rows; else split off.")
-    ] = None,
-    test: Annotated[str | None, quiet_option("--test", "Test rows, used once, at the end.")] = None,
-    recipe: Recipe = None,
-    model: Model = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    delimiter: Delimiter = None,
-    header: Header = None,
-    encoding: Encoding = None,
-    label_separator: LabelSeparator = None,
-    on_bad_rows: SetAsideBadRows = None,
-    min_rows_per_class: Annotated[
-        int | None, quiet_option("--min-rows-per-class", "Rows a class needs to be learnt.")
-    ] = None,
-    rare_classes: Annotated[
-        str | None,
-        quiet_option("--rare-classes", "Classes with fewer: 'drop', or merge into 'other'."),
-    ] = None,
-    on_unknown_classes: OnUnknownClasses = None,
-    max_length: MaxLength = None,
-    epochs: Annotated[float | None, quiet_option("--epochs", "Passes over the rows.")] = None,
-    learning_rate: Annotated[
-        float | None, quiet_option("--learning-rate", "Peak learning rate.")
-    ] = None,
-    batch_size: Annotated[int | None, quiet_option("--batch-size", "Rows in a step.")] = None,
-    drop_leaks: Annotated[
-        bool,
-        typer.Option(
-            "--drop-leaks", help="Leave out training rows that validation or test have, too."
-        ),
-    ] = False,
-    class_weight: Annotated[
-        str | None,
-        quiet_option("--class-weight", "'balanced': rare classes count for more in the loss."),
-    ] = None,
-    fast_prefix: Annotated[
-        bool,
-        typer.Option(
-            "--fast-prefix",
-            help="Run the layers below the adapters only once; needs lora.layers such as top:2.",
-        ),
-    ] = False,
-    no_baselines: Annotated[
-        bool, typer.Option("--no-baselines", help="Train no baselines, and reach no verdict.")
-    ] = False,
-    full_fine_tuning: Annotated[
-        bool, typer.Option("--full-fine-tuning", help="Train all parameters, too, to compare.")
-    ] = False,
+    recipe: RecipeName = None,
+    *,
+    given: Given,
     settings: Settings = None,
-    seed: Annotated[int | None, quiet_option("--seed", "Seed of the training.")] = None,
     seeds: Annotated[
         int | None,
         quiet_option("--seeds", "Repeat with this many seeds: mean, spread, OUT/seed-42 …"),
@@ -109,47 +63,10 @@ def train(
     from textlora.run import RunFolder, new_run_path
 
     if resume is not None:
-        refuse_beside(context, "resume", ["as_json"], "Its settings are those of the run.")
-        folder = RunFolder(resume)
-        folder.require_resumable()
-        config = load_recipe(str(folder.config)).config()
+        folder, config = RunFolder(resume), _resumed(context, RunFolder(resume))
     else:
         chosen = load_recipe(recipe)
-        if data is not None:
-            chosen = chosen.without_sources()
-        config = chosen.config(
-            settings,
-            data={
-                "train": data,
-                "validation": valid,
-                "test": test,
-                "text_column": text_column,
-                "label_column": label_column,
-                "delimiter": delimiter,
-                "header": header,
-                "encoding": encoding,
-                "label_separator": label_separator,
-                "on_bad_rows": on_bad_rows,
-                "min_rows_per_class": min_rows_per_class,
-                "rare_classes": rare_classes,
-                "on_unknown_classes": on_unknown_classes,
-                "max_length": max_length,
-                "drop_leaks": drop_leaks or None,
-            },
-            model={"name_or_path": model},
-            training={
-                "num_train_epochs": epochs,
-                "learning_rate": learning_rate,
-                "per_device_train_batch_size": batch_size,
-                "class_weight": class_weight,
-                "seed": seed,
-            },
-            compute={"prefix_cache": fast_prefix or None},
-            evaluation={
-                "baselines": False if no_baselines else None,
-                "full_fine_tuning": full_fine_tuning or None,
-            },
-        )
+        config = settings_for(chosen, data, settings, given)
         folder = RunFolder(out or new_run_path(chosen.name))
     if config.data.train is None:
         raise ConfigError(
@@ -172,6 +89,21 @@ def train(
     from textlora.training.reporting import print_run
 
     print_run(run, console)
+
+
+def _resumed(context: typer.Context, folder: RunFolder) -> RunConfig:
+    """Return the settings of an interrupted run; nothing on the command line may change them."""
+    from textlora.recipes import load_recipe
+
+    flags = given_flags(context)
+    others = [flag for name, flag in flags.items() if name not in ("resume", "as_json")]
+    if others:
+        raise ConfigError(
+            f"--resume takes the run folder alone; leave out {', '.join(others)}.",
+            "Its settings are those of the run.",
+        )
+    folder.require_resumable()
+    return load_recipe(str(folder.config)).config()
 
 
 def _train_seeds(
@@ -197,15 +129,13 @@ def demo(
     ),
 ) -> None:
     """Train on the reviews that come with textlora, offline, and show what it learnt."""
-    from textlora.demo import demo_config
+    from textlora.recipes import demo_config
     from textlora.run import RunFolder
-
-    config = demo_config()
-    console = console_for(False)
     from textlora.training.job import train as run_training
     from textlora.training.reporting import print_run
 
-    print_run(run_training(config, RunFolder(out), console=console, overwrite=True), console)
+    console = console_for(False)
+    print_run(run_training(demo_config(), RunFolder(out), console=console, overwrite=True), console)
 
 
 app = typer.Typer(help="Named settings: list, show and check them.", no_args_is_help=True)
@@ -238,20 +168,19 @@ def recipes_show(name: Annotated[str, typer.Argument(help="Name, or YAML file.")
 
 
 @app.command("check", cls=SettingsCommand)
+@takes(Flag("--model", "model.name_or_path", "Another encoder."))
 def recipes_check(
     name: Annotated[str | None, typer.Argument(help="Name, or YAML file; else all.")] = None,
-    model: Annotated[str | None, quiet_option("--model", "Another encoder.")] = None,
-    settings: Annotated[
-        list[str] | None, quiet_option("--set", "Any setting: section.key=value. Repeatable.")
-    ] = None,
+    *,
+    given: Given,
+    settings: Settings = None,
     as_json: Json = False,
 ) -> None:
     """Build a recipe's model from its configuration alone and count its parameters."""
     from textlora.recipes import load_recipe, recipe_names
 
     configs = [
-        load_recipe(each).config(settings, model={"name_or_path": model})
-        for each in ([name] if name else recipe_names())
+        load_recipe(each).config(settings, **given) for each in ([name] if name else recipe_names())
     ]
     from textlora.model.adapters import count_config
 

@@ -1,7 +1,10 @@
-"""Named settings: the shipped recipes, and those in a user's YAML file.
+"""Named settings: the shipped recipes, those in a user's YAML file, and the demo's.
 
 A recipe file has the sections of `RunConfig` and may say in `about` where it
 comes from and what it published.
+
+The demo trains on 2,660 texts on invented films, written for textlora, half of them positive,
+in fixed parts of 1,862, 266 and 532 rows: 1,540 short reviews, and 1,120 verdicts of a line.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from textlora.config import RunConfig, build_config, read_yaml, set_value
+from textlora.config import BUNDLED_MODEL, RunConfig, build_config, read_yaml, set_value
 from textlora.errors import ConfigError
 
 # Settings of section `data` that say where rows come from.
@@ -20,6 +23,8 @@ SOURCE_KEYS = (
     *("train", "validation", "test", "train_split", "validation_split", "test_split"),
     *("dataset_config", "dataset_revision"),
 )
+
+PARTS = ("train", "validation", "test")
 
 # What a run did before there was the setting, which its saved settings lack.
 BEFORE_SETTINGS: dict[str, dict[str, Any]] = {
@@ -105,6 +110,24 @@ def load_recipe(name: str | None) -> Recipe:
         )
     with resources.as_file(resources.files(__name__) / f"{name}.yaml") as path:
         return _from_file(path)
+
+
+def reviews_path(part: str) -> Path:
+    """Return the CSV file of the demo's "train", "validation" or "test" reviews."""
+    if part not in PARTS:
+        raise ValueError(f"{part!r} is not one of {PARTS}")
+    return Path(str(resources.files(__name__) / "demo" / f"{part}.csv"))
+
+
+def demo_config() -> RunConfig:
+    """Return the demo's settings: bundled reviews, bundled encoder, two minutes on two cores."""
+    samples = load_recipe("distilbert-lora-imdb").settings["data"]["sample_texts"]
+    with resources.as_file(resources.files(__name__) / "demo" / "demo.yaml") as path:
+        recipe = _from_file(path)
+    return recipe.config(
+        data={**{part: str(reviews_path(part)) for part in PARTS}, "sample_texts": samples},
+        model={"name_or_path": BUNDLED_MODEL},
+    )
 
 
 def saved_config(file: Path) -> RunConfig:

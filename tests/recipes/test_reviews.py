@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from textlora.demo import PARTS, demo_config, reviews_path
+from textlora.recipes import PARTS, demo_config, reviews_path
 
 # Words of the shortest review; what is shorter is a line.
 REVIEW = 20
