@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from textlora.metrics.classification import ClassificationMetrics, classification_metrics
-from textlora.metrics.history import BeforeAfter, EpochRecord
+from textlora.metrics.records import BeforeAfter, EpochRecord
 from textlora.report.terminal import (
     SECONDS_BETWEEN_LINES,
     LongWork,

@@ -11,6 +11,7 @@ from rich.table import Table
 from textlora.auditing.audit import Audit
 from textlora.auditing.folder import AuditFolder, CurveFolder
 from textlora.auditing.learning_curve import LearningCurve
+from textlora.data.tables import shortened
 from textlora.report.wording import column, count, duration, metric_value, percent
 
 _SHOWN_CHARACTERS = 160
@@ -109,5 +110,4 @@ def _range(low: float, high: float) -> str:
 
 
 def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _SHOWN_CHARACTERS else flat[: _SHOWN_CHARACTERS - 1] + "…"
+    return shortened(" ".join(text.split()), _SHOWN_CHARACTERS)

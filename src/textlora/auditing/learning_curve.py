@@ -13,7 +13,7 @@ from textlora.data.labels import Targets
 from textlora.data.splitting import Indices
 from textlora.errors import ConfigError, DataError
 from textlora.metrics.classification import Interval, wilson_interval
-from textlora.metrics.comparison import Answers
+from textlora.metrics.comparison import Predictions
 from textlora.metrics.statistics import (
     NAMES,
     Metric,
@@ -99,7 +99,7 @@ class Measured:
         metric: what they are judged by.
     """
 
-    answers: Sequence[Sequence[Answers]]
+    answers: Sequence[Sequence[Predictions]]
     metric: Metric = "accuracy"
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from textlora.data.cleaning import strip_html
-from textlora.data.tables import Label, ReadOptions, RejectedRow, TextTable, shown
+from textlora.data.tables import Label, ReadOptions, RejectedRow, TextTable, shortened, shown
 from textlora.errors import DataError
 
 MAX_TEXT_BYTES = 1_000_000
@@ -25,6 +25,8 @@ NO_TEXT = (MISSING_TEXT, BLANK_TEXT, ONLY_HTML)
 
 # Only the way Python itself writes an integer: "01" or "+1" could be codes, not numbers.
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+
+_SHOWN_VALUE = 40
 
 
 class BadCellError(ValueError):
@@ -142,7 +144,9 @@ def read_text_cell(value: object, without_html: bool = False) -> str:
     if is_missing(value) or value == "":
         raise BadCellError(MISSING_TEXT)
     if not isinstance(value, str):
-        raise BadCellError(f"the text is not a string but {_kind(value)} ({clip(value)})")
+        raise BadCellError(
+            f"the text is not a string but {_kind(value)} ({shortened(shown(value), _SHOWN_VALUE)})"
+        )
     _check_characters(value, "text")
     if not value.strip():
         raise BadCellError(BLANK_TEXT)
@@ -210,12 +214,6 @@ def is_missing(value: object) -> bool:
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
-def clip(value: object, length: int = 40) -> str:
-    """Return a short form of any value, for a message."""
-    text = shown(value)
-    return text if len(text) <= length else text[:length] + "…"
-
-
 def bad_row_error(row: RejectedRow, remedy: str = SKIP_REMEDY) -> DataError:
     """Return the error that says why one row cannot be used."""
     return DataError(
@@ -253,7 +251,7 @@ def _one_label(value: object, untyped: bool) -> Label:
         return int(value)
     if not isinstance(value, str):
         raise BadCellError(
-            f"the label is {_kind(value)} ({clip(value)}), not a string, an integer or a list"
+            f"the label is {_kind(value)} ({shortened(shown(value), _SHOWN_VALUE)}), not a string, an integer or a list"
         )
     if not value.strip():
         raise BadCellError("the label is missing")

@@ -14,7 +14,14 @@ from textlora.metrics.classification import ClassificationMetrics
 from textlora.metrics.statistics import Metric, judging_metric
 from textlora.model.backbones import Backbone
 from textlora.model.spec import ClassifierSpec
-from textlora.report.wording import count, decimal, headline, percent, rule_in_words
+from textlora.report.wording import (
+    NO_TEST_PART,
+    count,
+    decimal,
+    headline,
+    percent,
+    rule_in_words,
+)
 
 _HUB_NAMES = {BUNDLED_MODEL: "sentence-transformers/all-MiniLM-L6-v2"}
 _FEW_TEXTS = 1_000
@@ -290,7 +297,7 @@ def _limits(
     )
     part = _lead(figures)
     if part == "validation":
-        yield "There was no test part: the checkpoint was chosen on these very texts."
+        yield NO_TEST_PART
     if part is not None and figures[part].rows < _FEW_TEXTS:
         yield f"The figures are of {count(figures[part].rows)} texts: mind the interval."
     rare = [name for name, n in known.rows.get("train", {}).items() if n < _RARE_CLASS]

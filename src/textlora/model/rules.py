@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NoReturn
 
+from textlora.data.tables import shortened
 from textlora.errors import ModelError
 
 MAX_RANK = 4096
@@ -80,8 +81,7 @@ def first_line(error: BaseException) -> str:
 
 def short(value: Any) -> str:
     """Return a value as it stands in a message."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    return shortened(repr(value), 80)
 
 
 def _whole(low: int, high: int) -> Rule:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
+from textlora.metrics.decisions import label_text
 from textlora.metrics.mistakes import LEVELS, Explanation, Span, Word
 from textlora.report.theme import DARK_MEDIA, FONT_STACK, css_variables
 from textlora.report.view import printable
@@ -58,7 +59,7 @@ def explanations_page(explanations: Sequence[Explanation], title: str) -> str:
     """Return explanations as one HTML page: no script, nothing from outside it."""
     articles = Markup("\n").join(
         _ARTICLE.format(
-            _safe(answer_in_words(explanation)),
+            _safe(label_text(explanation.label)),
             _safe(target_in_words(explanation)),
             words_html(explanation),
             _safe(quality_in_words(explanation)),
@@ -67,12 +68,6 @@ def explanations_page(explanations: Sequence[Explanation], title: str) -> str:
     )
     css = Markup(_page_css())  # noqa: S704 - made of constants
     return _PAGE.format(title=_safe(title), css=css, articles=articles)
-
-
-def answer_in_words(explanation: Explanation) -> str:
-    """Return the answer: "Positive", or the labels of a multi-label answer."""
-    label = explanation.label
-    return label if isinstance(label, str) else ", ".join(label) or "(none)"
 
 
 def target_in_words(explanation: Explanation) -> str:

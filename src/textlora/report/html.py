@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from textlora.metrics.calibration import Calibration
-from textlora.metrics.classification import ClassificationMetrics, LengthBucket
-from textlora.metrics.comparison import Leakage
-from textlora.metrics.coverage import CoverageCurve, DecisionFigures
+from textlora.metrics.classification import ClassificationMetrics
 from textlora.metrics.decisions import Decision
-from textlora.metrics.history import BeforeAfter, EpochRecord
 from textlora.metrics.mistakes import ErrorExample, Explanation, Span, Word
+from textlora.metrics.records import BeforeAfter, EpochRecord
 from textlora.metrics.statistics import Metric
+from textlora.metrics.subsets import CoverageCurve, DecisionFigures, Leakage, LengthBucket
 from textlora.report import view, wording
 from textlora.report.attributions import piece_html, quality_in_words, strongest_html, words_css
 from textlora.report.plots import inline_svg, page_rules
@@ -25,7 +24,7 @@ from textlora.report.verdict import Verdict
 from textlora.report.view import (
     EXCERPT,
     WHOLE_TEXT_LIMIT,
-    DataFinding,
+    Finding,
     LengthLoss,
     PartSummary,
     kept_answers,
@@ -223,7 +222,7 @@ class ReportData:
     length_buckets: Sequence[LengthBucket] = ()
     errors: Sequence[ErrorExample] = ()
     worst_errors: Sequence[ErrorExample] = ()
-    findings: Sequence[DataFinding] | None = None
+    findings: Sequence[Finding] | None = None
     length_losses: Sequence[LengthLoss] = ()
     parts: Sequence[PartSummary] = ()
     max_length: int | None = None

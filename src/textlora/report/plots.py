@@ -23,11 +23,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from textlora.data.tables import shortened
 from textlora.metrics.calibration import PartCalibration, ProbabilityFigures
 from textlora.metrics.classification import ClassificationMetrics
-from textlora.metrics.coverage import DecisionFigures
-from textlora.metrics.history import EpochRecord
+from textlora.metrics.records import EpochRecord
 from textlora.metrics.scores import FloatArray, one_hot
+from textlora.metrics.subsets import DecisionFigures
 from textlora.report.theme import COLOURS, FONT_STACK, PLOT_CLASS, SERIES, svg_dark_rules
 from textlora.report.wording import percent
 from textlora.run import write_text
@@ -200,8 +201,7 @@ def legend(axes: Axes, loc: str = "best") -> None:
 def short(name: str, width: int) -> str:
     """Return a class name that fits, without characters that XML forbids."""
     clean = "".join(" " if unicodedata.category(sign)[0] == "C" else sign for sign in name)
-    clean = " ".join(clean.split())
-    return clean if len(clean) <= width else f"{clean[: width - 1]}…"
+    return shortened(" ".join(clean.split()), width)
 
 
 def reliability_diagram(calibration: PartCalibration) -> Figure:

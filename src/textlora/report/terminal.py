@@ -17,7 +17,7 @@ from rich.text import Text
 
 from textlora.metrics.classification import MANY_CLASSES, ClassificationMetrics
 from textlora.metrics.comparison import Candidate
-from textlora.metrics.history import BeforeAfter, EpochRecord
+from textlora.metrics.records import BeforeAfter, EpochRecord
 from textlora.metrics.statistics import NAMES, Metric
 from textlora.report.comparisons import Repetitions, SideBySide
 from textlora.report.verdict import Verdict

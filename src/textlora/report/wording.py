@@ -7,13 +7,31 @@ from dataclasses import dataclass
 
 from textlora.metrics.calibration import Calibration
 from textlora.metrics.classification import ClassificationMetrics, Interval
-from textlora.metrics.comparison import Leakage
-from textlora.metrics.coverage import DecisionFigures, Selective
 from textlora.metrics.decisions import Decision
-from textlora.metrics.history import BeforeAfter
+from textlora.metrics.records import BeforeAfter
 from textlora.metrics.statistics import NAMES, Metric
+from textlora.metrics.subsets import DecisionFigures, Leakage, Selective
 
 SHOWN_LABELS = 3
+
+# What a reader must know of the rows that figures are about.
+NO_TEST_PART = (
+    "There is no test part: the best epoch was chosen on these very texts, so LoRA's figure "
+    "is optimistic."
+)
+CHOSEN_ON = "These validation texts chose each run's best epoch, so the figures are optimistic."
+ALL_REFITTED = (
+    "LoRA and what it is compared with were trained once more in the end, with the validation rows "
+    "among their training rows."
+)
+
+
+def refitted_in_words(epochs: float, rows: int) -> str:
+    """Return what a reader of a run's figures must know of its last training on all rows."""
+    return (
+        f"Once everything was chosen, {epochs:g} epochs on all {count(rows)} rows followed, those "
+        "of validation among them; figures on validation are from before."
+    )
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -202,7 +220,7 @@ FIGURES = (
         "95 % interval",
         "Other texts of the same kind would have given another figure; an interval made this way "
         "holds the true one 95 times in 100. By Wilson’s formula for accuracy and recall; by "
-        "drawing the texts anew, again and again (bootstrap), for F1 and in the verdict.",
+        "drawing the texts anew, again and again (bootstrap), for F1, MCC and differences.",
     ),
     Meaning(
         "Precision and recall",

@@ -27,11 +27,13 @@ from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import Logits
 from textlora.metrics.calibration import Calibration
 from textlora.metrics.classification import ClassificationMetrics
-from textlora.metrics.comparison import Answers, Leakage, measure_leakage
-from textlora.metrics.history import EpochRecord
+from textlora.metrics.comparison import Predictions
 from textlora.metrics.mistakes import Mistakes, find_mistakes
+from textlora.metrics.records import EpochRecord
+from textlora.metrics.subsets import Leakage, measure_leakage
 from textlora.report.terminal import labelled, progress_bar
 from textlora.report.verdict import Verdict
+from textlora.report.wording import refitted_in_words
 from textlora.training.arguments import shortened
 from textlora.training.building import Classifier, tokenize_part
 from textlora.training.deciding import Decided, decide
@@ -61,10 +63,7 @@ class Refit:
     @property
     def told(self) -> str:
         """What a reader of the figures must know."""
-        return (
-            f"Once everything was chosen, {self.epochs:g} epochs on all {len(self.rows.texts):,} "
-            "rows followed, those of validation among them; figures on validation are from before."
-        )
+        return refitted_in_words(self.epochs, len(self.rows.texts))
 
 
 def is_refitted(config: SettledConfig, parts: Parts, history: Sequence[EpochRecord]) -> bool:
@@ -219,8 +218,9 @@ def conclude(
     lead = results[judged]
     seen = parts.train.table.texts if refitted is None else refitted.rows.texts
     copied = copied_in(lead.part.table.texts, seen)
-    answers = Answers.of(lead.part.targets, lead.probabilities, decided.predictor.spec.decision)
-    leakage = measure_leakage(judged, answers, copied)
+    rule = decided.predictor.spec.decision
+    predictions = Predictions.of(lead.part.targets, lead.probabilities, rule)
+    leakage = measure_leakage(judged, predictions, copied)
     verdict = None
     if config.evaluation.baselines:
         verdict = reach_verdict(

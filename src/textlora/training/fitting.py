@@ -23,7 +23,7 @@ from textlora.fast.frozen_layers import PrefixStates
 from textlora.files import cache_dir
 from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, Offsets, length_batches
-from textlora.metrics.history import EpochRecord
+from textlora.metrics.records import EpochRecord
 from textlora.model.forward import Forward, TokenSequences
 from textlora.model.frozen_layers import PrefixForward
 from textlora.report.terminal import labelled, progress_bar

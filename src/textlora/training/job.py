@@ -15,8 +15,8 @@ from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError, TextloraError
 from textlora.inference.predictor import Prediction, Predictor
 from textlora.inspection import Inspection, inspect_parts, short_lines
-from textlora.metrics.decisions import check_rule
-from textlora.metrics.history import BeforeAfter
+from textlora.metrics.decisions import check_rule, label_text
+from textlora.metrics.records import BeforeAfter
 from textlora.report.terminal import LongWork, labelled
 from textlora.run import RunFolder, write_text
 from textlora.training.arguments import class_weights
@@ -55,7 +55,7 @@ def choose(texts: Sequence[SampleText], parts: Parts) -> list[Sample]:
         return []
     table = parts.validation.table
     expected = [
-        ", ".join(str(_class_name([one], parts.labels)) for one in label) or "(none)"
+        label_text([str(_class_name([one], parts.labels)) for one in label])
         if isinstance(label, tuple)
         else _class_name([label], parts.labels)
         for label in (table.labels or [])[:SHOWN_ROWS]

@@ -23,7 +23,7 @@ from textlora.data.tables import write_rejected
 from textlora.errors import storage_errors
 from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection
-from textlora.metrics.history import BeforeAfter, EpochRecord
+from textlora.metrics.records import BeforeAfter, EpochRecord
 from textlora.metrics.statistics import Metric, judging_metric
 from textlora.model.adapters import ParameterCount, UntrainedAdapter, export_adapter
 from textlora.model.card import Circumstances, model_card
