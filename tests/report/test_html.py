@@ -17,12 +17,12 @@ from support.reports import explanation
 from textlora.metrics.classification import ClassificationMetrics
 from textlora.metrics.statistics import McNemar
 from textlora.metrics.subsets import Leakage, RowScores
+from textlora.report.attributions import strongest_passage
 from textlora.report.html import (
     ReportData,
     passage,
     plot_description,
     render_report,
-    strongest_passage,
 )
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}

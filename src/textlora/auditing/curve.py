@@ -30,7 +30,7 @@ from textlora.errors import ConfigError
 from textlora.files import check_free, whole_folder
 from textlora.metrics.comparison import Predictions
 from textlora.metrics.statistics import NAMES, judging_metric
-from textlora.report.plots import ACCENT, MUTED, styled, svg_text
+from textlora.report.theme import ACCENT, MUTED, styled, svg_text
 from textlora.report.wording import column, count, duration, metric_value
 from textlora.run import write_json, write_text
 from textlora.training.progress import ProgressCallback

@@ -193,7 +193,7 @@ def explain(
     require_captum()
     given = texts_to_predict(texts, file, sys.stdin)
     from textlora.inference.predictor import Predictor
-    from textlora.report.terminal import progress_bar
+    from textlora.report.progress import progress_bar
 
     predictor = Predictor.load(run, compute_settings(precision))
     with progress_bar(console_for(True), "explaining", len(given)) as progress:

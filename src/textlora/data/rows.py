@@ -26,8 +26,6 @@ NO_TEXT = (MISSING_TEXT, BLANK_TEXT, ONLY_HTML)
 # Only the way Python itself writes an integer: "01" or "+1" could be codes, not numbers.
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
-_SHOWN_VALUE = 40
-
 
 class BadCellError(ValueError):
     """A cell that cannot be used; its message is the reason."""
@@ -144,9 +142,7 @@ def read_text_cell(value: object, without_html: bool = False) -> str:
     if is_missing(value) or value == "":
         raise BadCellError(MISSING_TEXT)
     if not isinstance(value, str):
-        raise BadCellError(
-            f"the text is not a string but {_kind(value)} ({shortened(shown(value), _SHOWN_VALUE)})"
-        )
+        raise BadCellError(f"the text is not a string but {_kind(value)} ({_clipped(value)})")
     _check_characters(value, "text")
     if not value.strip():
         raise BadCellError(BLANK_TEXT)
@@ -207,6 +203,10 @@ def read_label_cell(value: object, separator: str | None, untyped: bool) -> Labe
     return label if separator is None else (str(label),)
 
 
+def _clipped(value: object) -> str:
+    return shortened(shown(value), 40)
+
+
 def is_missing(value: object) -> bool:
     """Say whether a typed cell holds nothing: None, NaN, pandas' NA or NaT."""
     if isinstance(value, float):
@@ -251,7 +251,7 @@ def _one_label(value: object, untyped: bool) -> Label:
         return int(value)
     if not isinstance(value, str):
         raise BadCellError(
-            f"the label is {_kind(value)} ({shortened(shown(value), _SHOWN_VALUE)}), not a string, an integer or a list"
+            f"the label is {_kind(value)} ({_clipped(value)}), not a string, an integer or a list"
         )
     if not value.strip():
         raise BadCellError("the label is missing")

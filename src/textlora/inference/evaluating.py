@@ -26,7 +26,7 @@ from textlora.metrics.statistics import Metric, judging_metric
 from textlora.metrics.subsets import DecisionFigures
 from textlora.model.spec import ClassifierSpec
 from textlora.recipes import load_recipe, saved_config
-from textlora.report.terminal import progress_bar
+from textlora.report.progress import progress_bar
 from textlora.run import RunFolder, read_json
 
 _PROBABILITY = "probability_"

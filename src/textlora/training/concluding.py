@@ -31,7 +31,8 @@ from textlora.metrics.comparison import Predictions
 from textlora.metrics.mistakes import Mistakes, find_mistakes
 from textlora.metrics.records import EpochRecord
 from textlora.metrics.subsets import Leakage, measure_leakage
-from textlora.report.terminal import labelled, progress_bar
+from textlora.report.progress import progress_bar
+from textlora.report.terminal import labelled
 from textlora.report.verdict import Verdict
 from textlora.report.wording import refitted_in_words
 from textlora.training.arguments import shortened

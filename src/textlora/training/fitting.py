@@ -26,7 +26,8 @@ from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, Offsets, length_bat
 from textlora.metrics.records import EpochRecord
 from textlora.model.forward import Forward, TokenSequences
 from textlora.model.frozen_layers import PrefixForward
-from textlora.report.terminal import labelled, progress_bar
+from textlora.report.progress import progress_bar
+from textlora.report.terminal import labelled
 from textlora.report.wording import count, duration, size
 from textlora.run import RunFolder, write_text
 from textlora.training import checkpoints

@@ -17,7 +17,8 @@ from textlora.inference.predictor import Prediction, Predictor
 from textlora.inspection import Inspection, inspect_parts, short_lines
 from textlora.metrics.decisions import check_rule, label_text
 from textlora.metrics.records import BeforeAfter
-from textlora.report.terminal import LongWork, labelled
+from textlora.report.progress import LongWork
+from textlora.report.terminal import labelled
 from textlora.run import RunFolder, write_text
 from textlora.training.arguments import class_weights
 from textlora.training.building import (

@@ -11,7 +11,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from textlora.metrics.records import EpochRecord
 from textlora.metrics.statistics import Metric
-from textlora.report.terminal import LongWork
+from textlora.report.progress import LongWork
 
 
 class ProgressCallback(TrainerCallback):

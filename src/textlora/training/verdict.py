@@ -26,7 +26,8 @@ from textlora.inference.predictor import Predictor, Probabilities
 from textlora.metrics.comparison import Contender, JudgedPart, Predictions
 from textlora.metrics.decisions import choose_decision
 from textlora.metrics.statistics import Metric, Resampling, judging_metric
-from textlora.report.terminal import LongWork, labelled
+from textlora.report.progress import LongWork
+from textlora.report.terminal import labelled
 from textlora.report.verdict import Verdict, judge
 from textlora.report.wording import duration
 from textlora.training.building import named_parts
