@@ -27,7 +27,7 @@ from textlora.data.loading import Part
 from textlora.data.splitting import Indices
 from textlora.errors import MissingExtraError
 from textlora.metrics.decisions import predicted_labels
-from textlora.metrics.scores import FloatArray, probability_of
+from textlora.metrics.scores import FloatArray, probability_of, right_rows
 from textlora.run import write_text
 
 STRENGTH = 10.0
@@ -147,8 +147,7 @@ def rank_suspects(
     """
     given = part.targets.astype(np.int64)
     suggested = predicted_labels(probabilities, labels.multi_label)
-    differs = suggested != given if given.ndim == 1 else (suggested != given).any(axis=1)
-    rows = np.flatnonzero(differs | issues.flagged)
+    rows = np.flatnonzero(~right_rows(given, suggested) | issues.flagged)
     rows = rows[np.argsort(issues.quality[rows], kind="stable")]
     of_given, of_suggested = (
         probability_of(decided, probabilities) for decided in (given, suggested)

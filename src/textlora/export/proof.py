@@ -20,6 +20,7 @@ from textlora.inference.predictor import Predictor, Probabilities, load_tokenize
 from textlora.inference.scoring import Logits, length_batches, pool_logits, score
 from textlora.metrics.classification import Interval
 from textlora.metrics.comparison import Comparison, Predictions
+from textlora.metrics.scores import right_rows
 from textlora.model.forward import PlainForward, TokenIds
 from textlora.model.spec import ClassifierSpec
 
@@ -184,12 +185,11 @@ def prove(
     given = Predictions.of(reference.truth, answered, spec.decision)
     expected = Predictions.of(reference.truth, reference.probabilities, spec.decision)
     drop = Comparison.of(expected, given)
-    other = given.predicted != expected.predicted
     return Proof(
         part=reference.part,
         texts=len(reference.texts),
         tolerance=tolerance,
-        different_answers=int((other.any(axis=1) if other.ndim == 2 else other).sum()),
+        different_answers=int((~right_rows(expected.predicted, given.predicted)).sum()),
         largest_difference=difference,
         accuracy=given.accuracy,
         reference_accuracy=expected.accuracy,

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from rich.console import Console
 from torch import Tensor
 
@@ -139,13 +138,13 @@ class PartResult:
     Args:
         part: the rows.
         probabilities: [rows, classes].
-        predicted: answers: class numbers [rows], or 0/1 [rows, classes] for multi-label.
+        predictions: by temperature and rule, with the truth.
         metrics: the figures.
     """
 
     part: Part
     probabilities: Probabilities
-    predicted: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    predictions: Predictions
     metrics: ClassificationMetrics
 
     @classmethod
@@ -154,7 +153,7 @@ class PartResult:
         spec = predictor.spec
         values = predictor.probabilities_of(logits)
         metrics = metrics_of(predictor, part.targets, logits)
-        return cls(part, values, spec.decision.labels(values, spec.head.multi_label), metrics)
+        return cls(part, values, Predictions.of(part.targets, values, spec.decision), metrics)
 
 
 @dataclass(frozen=True)
@@ -219,16 +218,14 @@ def conclude(
     lead = results[judged]
     seen = parts.train.table.texts if refitted is None else refitted.rows.texts
     copied = copied_in(lead.part.table.texts, seen)
-    rule = decided.predictor.spec.decision
-    predictions = Predictions.of(lead.part.targets, lead.probabilities, rule)
-    leakage = measure_leakage(judged, predictions, copied)
+    leakage = measure_leakage(judged, lead.predictions, copied)
     verdict = None
     if config.evaluation.baselines:
         verdict = reach_verdict(
             decided.predictor,
             parts,
             sequences,
-            {name: result.probabilities for name, result in results.items()},
+            {name: result.predictions for name, result in results.items()},
             seconds=seconds,
             config=config,
             states=states,

@@ -68,7 +68,7 @@ def write_report(run: TrainedRun, parts: Parts, sequences: Mapping[str, Tokenize
         length_buckets=accuracy_by_length(
             sequences[name].full_lengths,
             lead.part.targets,
-            lead.predicted,
+            lead.predictions.predicted,
             max_length=spec.max_length,
         ),
         errors=run.conclusion.mistakes.certain,

@@ -188,7 +188,7 @@ def predictions_csv(results: Mapping[str, PartResult], predictor: Predictor) -> 
                     part,
                     text,
                     shown(result.part.targets[row], names),
-                    shown(result.predicted[row], names),
+                    shown(result.predictions.predicted[row], names),
                     *(f"{value:.6f}" for value in result.probabilities[row]),
                 ]
             )

@@ -22,7 +22,7 @@ from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.files import cache_dir
 from textlora.inference.frozen_states import FrozenStates
-from textlora.inference.predictor import Predictor, Probabilities
+from textlora.inference.predictor import Predictor
 from textlora.metrics.comparison import Contender, JudgedPart, Predictions
 from textlora.metrics.decisions import choose_decision
 from textlora.metrics.statistics import Metric, Resampling, judging_metric
@@ -40,7 +40,7 @@ def reach_verdict(
     predictor: Predictor,
     parts: Parts,
     sequences: Mapping[str, TokenizedTexts],
-    results: Mapping[str, Probabilities],
+    results: Mapping[str, Predictions],
     *,
     seconds: float,
     config: SettledConfig,
@@ -57,7 +57,7 @@ def reach_verdict(
         predictor: the tuned classifier, with its temperature and its rule.
         parts: the data of the run; there is a validation part.
         sequences: token ids, by part.
-        results: its probabilities, by part.
+        results: what it predicts, by part.
         seconds: its training time.
         config: every setting of the run.
         states: the frozen encoder.
@@ -74,13 +74,12 @@ def reach_verdict(
         console=console,
         all_rows=all_rows,
     )
-    assert parts.validation is not None  # noqa: S101 - there is no training without
-    part, rule = judged_part(parts), predictor.spec.decision
+    part = judged_part(parts)
     trained = [each for each in predictor.model.parameters() if each.requires_grad]
     tuned = Contender(
         name=TUNED,
-        predictions=Predictions.of(named_parts(parts)[part].targets, results[part], rule),
-        validation=Predictions.of(parts.validation.targets, results["validation"], rule),
+        predictions=results[part],
+        validation=results["validation"],
         seconds=seconds,
         size_bytes=parameter_bytes(trained),
     )
