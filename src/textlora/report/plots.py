@@ -1,8 +1,4 @@
-"""Plots of a run, drawn by Matplotlib and saved as SVG.
-
-The figures are plain objects (no pyplot, no global state). They are transparent
-and their text stays text, so that one file suits light and dark screens.
-"""
+"""Plots of a run, drawn by Matplotlib (no pyplot, no global state) and saved as SVG."""
 
 from __future__ import annotations
 
@@ -21,7 +17,7 @@ from textlora.data.tables import shortened
 from textlora.metrics.calibration import PartCalibration, ProbabilityFigures
 from textlora.metrics.classification import ClassificationMetrics
 from textlora.metrics.records import EpochRecord
-from textlora.metrics.scores import FloatArray, one_hot
+from textlora.metrics.scores import one_hot
 from textlora.metrics.subsets import DecisionFigures
 from textlora.report.theme import ACCENT, MUTED, SERIES, WIDTH, WRONG, legend, styled, svg_text
 from textlora.report.wording import percent
@@ -218,8 +214,9 @@ def length_histogram(lengths: Sequence[int] | npt.ArrayLike, max_length: int | N
         max_length: tokens that are kept; None: all of them.
     """
     tokens = np.asarray(lengths)
-    step = _bin_width(tokens, max_length)
-    top = max(float(np.percentile(tokens, 99)), 1.2 * (max_length or 0), float(step))
+    span = max(float(np.percentile(tokens, 99)), 1.2 * (max_length or 0))
+    step = max(1, int(np.ceil(span / 36)))
+    top = max(span, float(step))
     # a bar begins right above the limit, so that none is partly cut; the last holds all the rest
     first = 0 if max_length is None else (max_length + 1) % step - step
     edges = np.arange(first, top + step + 1, step, dtype=float)
@@ -340,8 +337,3 @@ def _curved_classes(members: npt.NDArray[np.bool_], *, binary: bool) -> list[int
     sizes = members.sum(axis=0)
     order = np.argsort(-sizes, kind="stable")
     return [int(number) for number in order if 0 < sizes[number] < len(members)][: len(SERIES)]
-
-
-def _bin_width(tokens: npt.NDArray[np.int64] | FloatArray, max_length: int | None) -> int:
-    span = max(float(np.percentile(tokens, 99)), 1.2 * (max_length or 0))
-    return max(1, int(np.ceil(span / 36)))
