@@ -36,7 +36,7 @@ from textlora.data.labels import LabelSet
 from textlora.data.loading import load_labelled
 from textlora.data.splitting import random_subset
 from textlora.inference.predictor import Predictor
-from textlora.metrics.classification import accuracy_by_length
+from textlora.metrics.subsets import accuracy_by_length
 from textlora.recipes import DEFAULT_RECIPE, load_recipe
 from textlora.run import RunFolder, read_json, write_json
 from textlora.training.job import train

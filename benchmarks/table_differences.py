@@ -7,9 +7,7 @@ trained once more, on the same rows and by the same function.
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,19 +15,14 @@ from rich.console import Console
 
 from textlora.data.loading import load_parts
 from textlora.inference.predictor import Predictor
-from textlora.metrics.comparison import Answers
-from textlora.metrics.statistics import (
-    RowStatistic,
-    accuracy_of_rows,
-    macro_f1_of_rows,
-    paired_bootstrap,
-)
+from textlora.metrics.comparison import Comparison, Predictions
+from textlora.metrics.statistics import Metric
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 from textlora.training.building import tokenize_parts
 from textlora.training.concluding import all_rows
 from textlora.training.settling import settle
-from textlora.training.verdict import train_rivals
+from textlora.training.verdict import train_baselines
 
 # By what a run calls them: what the table calls them.
 BASELINES = {
@@ -54,7 +47,7 @@ def differences_of(run: Path, metric: str) -> dict[str, Bounds]:
     quiet = Console(quiet=True)
     settled = settle(config, parts, quiet)
     refitted = json.loads(folder.metrics.read_text(encoding="utf-8"))["training"]["refitted"]
-    rivals = train_rivals(
+    baselines, _ = train_baselines(
         predictor,
         parts,
         sequences,
@@ -63,10 +56,11 @@ def differences_of(run: Path, metric: str) -> dict[str, Bounds]:
         console=quiet,
         all_rows=all_rows(settled.config, predictor, parts) if refitted else None,
     )
-    figure = partial(_figure, metric, parts.test.targets)
-    ours = figure(_test_probabilities(folder), predictor.spec.decision)
-    theirs = {each.name: figure(each.judged, each.decision) for each in rivals.baselines}
-    return {name: _bounds(ours, theirs[name]) for name in BASELINES}
+    kept = _test_probabilities(folder)
+    ours = Predictions.of(parts.test.targets, kept, predictor.spec.decision)
+    theirs = {each.name: each.predictions for each in baselines}
+    judged_by: Metric = "accuracy" if metric == "accuracy" else "f1"
+    return {name: _bounds(ours, theirs[name], judged_by) for name in BASELINES}
 
 
 def _test_probabilities(folder: RunFolder) -> np.ndarray:
@@ -75,13 +69,6 @@ def _test_probabilities(folder: RunFolder) -> np.ndarray:
     return kept.loc[kept["part"] == "test", columns].to_numpy(dtype=float)
 
 
-def _figure(metric: str, targets: Any, probabilities: np.ndarray, decision: Any) -> RowStatistic:
-    answers = Answers.of(targets, probabilities, decision)
-    if metric == "accuracy":
-        return accuracy_of_rows(answers.truth, answers.predicted)
-    return macro_f1_of_rows(answers.truth, answers.predicted, answers.classes)
-
-
-def _bounds(ours: RowStatistic, theirs: RowStatistic) -> Bounds:
-    interval = paired_bootstrap(ours, theirs).interval
-    return ours.value - theirs.value, interval.low, interval.high
+def _bounds(ours: Predictions, theirs: Predictions, metric: Metric) -> Bounds:
+    found = Comparison.of(ours, theirs, metric=metric)
+    return found.difference, found.interval.low, found.interval.high

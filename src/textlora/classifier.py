@@ -14,6 +14,7 @@ from sklearn.utils import Tags, check_consistent_length
 
 from textlora.config import RunConfig
 from textlora.errors import ConfigError
+from textlora.metrics.scores import right_rows
 from textlora.recipes import load_recipe
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         predicted = self.predict(X)
         truth = truth_of(y, [str(value) for value in self.classes_])
         check_consistent_length(predicted, truth, sample_weight)
-        return float(np.average((truth == predicted).all(axis=1), weights=sample_weight))
+        return float(np.average(right_rows(truth, predicted), weights=sample_weight))
 
     def save(self, folder: str | Path) -> None:
         """Write the run folder of the fit, with adapter and figures.

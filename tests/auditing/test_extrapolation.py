@@ -17,7 +17,7 @@ from textlora.auditing.learning_curve import (
     extrapolate,
     fit_power_law,
 )
-from textlora.metrics.comparison import Answers
+from textlora.metrics.comparison import Predictions
 
 SIZES = [100, 200, 400, 700, 1000]
 
@@ -32,7 +32,7 @@ def measured(right: Any) -> Measured:
     """Answers of which these are right, `[repeats, sizes, texts]`."""
     truth = np.ones(right.shape[2], np.int64)
     return Measured(
-        [[Answers(truth, texts.astype(np.int64), 2) for texts in repeat] for repeat in right]
+        [[Predictions(truth, texts.astype(np.int64), 2) for texts in repeat] for repeat in right]
     )
 
 
@@ -100,7 +100,7 @@ def test_judged_by_macro_f1_the_curve_rises_though_the_accuracy_stays() -> None:
     for found in (5, 20, 35, 45, 50):
         predicted = np.zeros(1_000, np.int64)
         predicted[rare[:found]] = predicted[frequent[:found]] = 1
-        trainings.append(Answers(truth, predicted, 2))
+        trainings.append(Predictions(truth, predicted, 2))
     by_accuracy = LearningCurve.of(SIZES, Measured([trainings]), 1.0)
     by_f1 = LearningCurve.of(SIZES, Measured([trainings], "f1"), 1.0)
     assert {point.value for point in by_accuracy.points} == {0.9}

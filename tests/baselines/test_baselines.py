@@ -30,7 +30,7 @@ from textlora.baselines.logistic import (
 )
 from textlora.data.tokenizing import tokenize
 from textlora.data.truncation import Truncation
-from textlora.metrics.comparison import Answers
+from textlora.metrics.comparison import Predictions
 from textlora.model.encoders import Backbone
 
 KINDS = ("two classes", "three classes", "several labels")
@@ -67,12 +67,14 @@ def accuracy(parts: dict[str, LabelledTexts], baseline: Any) -> float:
     result = measure(baseline, parts["train"], parts["validation"], parts["test"])
     assert result.seconds > 0
     assert result.size_bytes > 0
-    shape = (16, baseline.classes)
-    assert result.validation.shape == result.judged.shape == shape
-    assert ((result.judged >= 0) & (result.judged <= 1)).all()
+    assert result.validation is not None
+    assert len(result.validation) == len(result.predictions) == 16
+    probabilities = baseline.predict_proba(parts["test"])
+    assert probabilities.shape == (16, baseline.classes)
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
     if parts["test"].targets.ndim == 1:
-        np.testing.assert_allclose(result.judged.sum(axis=1), 1)
-    return Answers.of(parts["test"].targets, result.judged).accuracy
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    return result.predictions.accuracy
 
 
 def test_majority(parts: tuple[dict[str, LabelledTexts], int]) -> None:
@@ -105,10 +107,12 @@ def test_the_judged_rows_decide_nothing(parts: tuple[dict[str, LabelledTexts], i
     test = named["test"]
     other = LabelledTexts(test.texts, test.sequences, 1 - test.targets.clip(0, 1))
     train, validation = named["train"], named["validation"]
-    results = [
-        measure(TfidfLogisticRegression(classes), train, validation, each) for each in (test, other)
-    ]
-    np.testing.assert_array_equal(results[0].judged, results[1].judged)
+    probabilities = []
+    for each in (test, other):
+        baseline = TfidfLogisticRegression(classes)
+        measure(baseline, train, validation, each)
+        probabilities.append(baseline.predict_proba(each))
+    np.testing.assert_array_equal(*probabilities)
 
 
 @examples(10)
@@ -122,7 +126,7 @@ def test_the_penalty_is_the_best_on_validation(seed: int, metric: Any) -> None:
         model = fit_logistic(
             features, targets, held_out, truth, classes=3, strengths=strengths, metric=metric
         )
-        return Answers.of(truth, model.predict_proba(held_out)).value(metric)
+        return Predictions.of(truth, model.predict_proba(held_out)).value(metric)
 
     strengths = (0.01, 1.0, 100.0)
     assert value(strengths) == max(value((each,)) for each in strengths)
@@ -151,7 +155,7 @@ def test_macro_f1_tries_balanced_weights() -> None:
             *(features, targets, features, targets),
             **{"classes": 2, "strengths": (1e-4,), "metric": metric},  # type: ignore[arg-type]
         )
-        found[metric] = Answers.of(targets, model.predict_proba(features)).value("f1")
+        found[metric] = Predictions.of(targets, model.predict_proba(features)).value("f1")
     assert found["f1"] > found["accuracy"] + 0.02
 
 
@@ -235,5 +239,5 @@ def test_texts_without_common_words(texts: list[str], tiny: Callable[[str], Path
     sequences = tokenize(texts, tokenizer, cut=cut, cache_dir=None)
     rows = LabelledTexts(texts, sequences, np.array([0, 1, 0, 1]))
     result = measure(TfidfLogisticRegression(2), rows, rows, None)
-    assert Answers.of(rows.targets, result.judged).accuracy == 1
-    assert result.judged is result.validation
+    assert result.predictions.accuracy == 1
+    assert result.predictions is result.validation

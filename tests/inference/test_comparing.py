@@ -18,7 +18,7 @@ from support.tiny import Reviews, write_table
 from textlora.errors import ConfigError, DataError, RunError
 from textlora.inference.comparing import compare_on, compare_runs
 from textlora.inference.evaluating import AnsweredTexts, FinishedRun
-from textlora.metrics.comparison import Answers
+from textlora.metrics.comparison import Predictions
 from textlora.model.spec import ClassifierSpec
 from textlora.run import RunFolder
 from textlora.training.job import train
@@ -60,8 +60,8 @@ def test_a_run_is_read_as_it_was_written(finished: Any) -> None:
     for part, result in finished.results.items():
         answered = run.parts[part]
         assert list(answered.texts) == result.part.table.texts
-        np.testing.assert_array_equal(answered.answers.truth, result.part.targets)
-        assert answered.answers.accuracy == result.metrics.accuracy
+        np.testing.assert_array_equal(answered.predictions.truth, result.part.targets)
+        assert answered.predictions.accuracy == result.metrics.accuracy
 
 
 def test_runs_by_their_own_predictions(finished: Any, other: Path) -> None:
@@ -175,14 +175,14 @@ def test_classes_in_another_order_are_put_right(several: bool) -> None:
     shape = (20, 3) if several else (20,)
     truth, predicted = draw.integers(2 if several else 3, size=(2, *shape))
     texts = tuple(f"text {number:02d}" for number in range(20))
-    one = AnsweredTexts(texts, Answers(truth, predicted, 3), ("a", "b", "c"))
+    one = AnsweredTexts(texts, Predictions(truth, predicted, 3), ("a", "b", "c"))
     order = [2, 0, 1]  # c, a, b
     if several:
-        moved = Answers(truth[:, order], predicted[:, order], 3)
+        moved = Predictions(truth[:, order], predicted[:, order], 3)
     else:
         place = np.argsort(order)
-        moved = Answers(place[truth], place[predicted], 3)
+        moved = Predictions(place[truth], place[predicted], 3)
     two = AnsweredTexts(texts, moved, ("c", "a", "b"))
     first, second = one.aligned(("a", "b", "c")), two.aligned(("a", "b", "c"))
-    np.testing.assert_array_equal(first.answers.truth, second.answers.truth)
-    np.testing.assert_array_equal(first.answers.predicted, second.answers.predicted)
+    np.testing.assert_array_equal(first.predictions.truth, second.predictions.truth)
+    np.testing.assert_array_equal(first.predictions.predicted, second.predictions.predicted)

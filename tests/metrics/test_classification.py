@@ -15,11 +15,11 @@ from support.examples import examples
 from textlora.metrics.classification import (
     ClassificationMetrics,
     Interval,
-    accuracy_by_length,
     classification_metrics,
     wilson_interval,
 )
 from textlora.metrics.decisions import Decision, predicted_labels
+from textlora.metrics.subsets import accuracy_by_length
 
 CLOSE = pytest.approx
 FEW = examples(30)

@@ -24,8 +24,8 @@ from textlora.metrics.decisions import (
     cost_matrix,
     f1,
     label_thresholds,
-    right_answers,
 )
+from textlora.metrics.scores import right_rows
 from textlora.report.wording import rule_in_words
 
 FEW = examples(30)
@@ -174,8 +174,8 @@ def test_confidence_is_that_of_the_answer() -> None:
 
 
 def test_right_is_right_in_every_label() -> None:
-    assert right_answers([0, 1], np.array([0, 0])).tolist() == [True, False]
-    assert right_answers([[0, 1], [1, 1]], np.array([[0, 1], [0, 1]])).tolist() == [True, False]
+    assert right_rows([0, 1], np.array([0, 0])).tolist() == [True, False]
+    assert right_rows([[0, 1], [1, 1]], np.array([[0, 1], [0, 1]])).tolist() == [True, False]
 
 
 @pytest.mark.parametrize(

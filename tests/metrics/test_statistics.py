@@ -14,8 +14,9 @@ from sklearn.metrics import accuracy_score, f1_score
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 
 from textlora.metrics import scores, statistics
-from textlora.metrics.scores import macro
+from textlora.metrics.scores import macro, right_rows
 from textlora.metrics.statistics import (
+    Resampling,
     accuracy_of_rows,
     bootstrap_interval,
     macro_f1_of_rows,
@@ -25,7 +26,6 @@ from textlora.metrics.statistics import (
     mean_of_statistics,
     paired_bootstrap,
     paired_t_test,
-    right_rows,
     spread,
 )
 
@@ -73,7 +73,7 @@ def test_resamples_are_of_the_rows_that_there_are(
     truth, predicted, _, classes = case
     rows = macro_f1_of_rows(truth, predicted, classes).rows
     marked = np.column_stack([np.ones(len(rows)), rows])
-    sums = statistics._resampled_sums(marked, 100, seed)
+    sums = statistics._resampled_sums(marked, Resampling(100, seed=seed))
     assert sums.shape == (100, marked.shape[1])
     assert (sums[:, 0] == len(rows)).all()
     assert (sums[:, rows.sum(axis=0).nonzero()[0] + 1].max(axis=0) > 0).all() or len(rows) < 10
@@ -83,7 +83,7 @@ def test_resamples_are_of_the_rows_that_there_are(
 def test_many_kinds_of_rows_are_drawn_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "_WEIGHTS_AT_ONCE", 150)
     values = np.random.default_rng(0).random(50)
-    sums = statistics._resampled_sums(mean_of_rows(values).rows, 1_001, 0)
+    sums = statistics._resampled_sums(mean_of_rows(values).rows, Resampling(1_001))
     assert sums.shape == (1_001, 1)
     assert sums.mean() / 50 == pytest.approx(values.mean(), abs=0.01)
 
@@ -92,7 +92,7 @@ def test_many_kinds_of_rows_are_drawn_in_blocks(monkeypatch: pytest.MonkeyPatch)
 def test_the_interval_of_an_accuracy_is_that_of_the_binomial(rows: int, share: float) -> None:
     """The bootstrap's distribution of a share is known: binomial."""
     right = np.arange(rows) < round(rows * share)
-    bounds = bootstrap_interval(mean_of_rows(right), resamples=20_000)
+    bounds = bootstrap_interval(mean_of_rows(right), Resampling(20_000))
     exact = stats.binom.ppf([0.025, 0.975], rows, right.mean()) / rows
     assert bounds.low == pytest.approx(exact[0], abs=1.5 / rows + 1e-3)
     assert bounds.high == pytest.approx(exact[1], abs=1.5 / rows + 1e-3)
@@ -117,7 +117,7 @@ def test_the_interval_is_that_of_scipys_bootstrap() -> None:
         rng=np.random.default_rng(2),
     ).confidence_interval
     found = paired_bootstrap(
-        macro_f1_of_rows(truth, first, 3), macro_f1_of_rows(truth, second, 3), resamples=10_000
+        macro_f1_of_rows(truth, first, 3), macro_f1_of_rows(truth, second, 3), Resampling(10_000)
     ).interval
     assert found.low == pytest.approx(reference.low, abs=0.008)
     assert found.high == pytest.approx(reference.high, abs=0.008)
@@ -129,11 +129,11 @@ def test_intervals_hold_the_figure_and_depend_on_the_seed_alone(
 ) -> None:
     truth, first, second, classes = case
     one, other = (macro_f1_of_rows(truth, each, classes) for each in (first, second))
-    bounds = bootstrap_interval(one, resamples=200, seed=3)
+    bounds = bootstrap_interval(one, Resampling(200, seed=3))
     assert 0 <= bounds.low <= bounds.high <= 1
-    assert bounds == bootstrap_interval(one, resamples=200, seed=3)
-    forth = paired_bootstrap(one, other, resamples=200).interval
-    nothing = paired_bootstrap(one, one, resamples=200)
+    assert bounds == bootstrap_interval(one, Resampling(200, seed=3))
+    forth = paired_bootstrap(one, other, Resampling(200)).interval
+    nothing = paired_bootstrap(one, one, Resampling(200))
     same = nothing.interval
     assert nothing.p_value == 1
     assert -1 <= forth.low <= forth.high <= 1

@@ -13,13 +13,12 @@ from support.reports import FINDINGS, HOSTILE, explanation, verdict
 from textlora.metrics.calibration import calibrate
 from textlora.metrics.classification import (
     ClassificationMetrics,
-    accuracy_by_length,
     classification_metrics,
 )
-from textlora.metrics.coverage import DecisionFigures
 from textlora.metrics.decisions import Decision
-from textlora.metrics.history import BeforeAfter, EpochRecord
 from textlora.metrics.mistakes import ErrorExample, find_mistakes
+from textlora.metrics.records import BeforeAfter, EpochRecord
+from textlora.metrics.subsets import DecisionFigures, accuracy_by_length
 from textlora.report.html import ReportData
 from textlora.report.plots import save_plots
 from textlora.report.view import LengthLoss, PartSummary

@@ -10,39 +10,35 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from textlora.metrics.comparison import Answers
+from textlora.metrics.comparison import Contender, Predictions
 from textlora.metrics.statistics import Metric, judging_metric
-from textlora.report.comparisons import (
-    Contender,
-    Repetition,
-    Repetitions,
-    repetitions,
-    rival_of,
-    side_by_side,
-)
+from textlora.report.comparisons import Repetitions, SideBySide, repetitions, side_by_side
 from textlora.report.terminal import repetitions_table, side_by_side_table
-from textlora.report.verdict import OPTIMISTIC
+from textlora.report.wording import NO_TEST_PART
 
 TRUTH = np.repeat([0, 0, 0, 0, 0, 0, 0, 0, 1, 2], 40)
 
 
-def contender(name: str, *, rare: int, missed: int, metric: Metric | None) -> Contender:
+def contender(name: str, *, rare: int, missed: int) -> Contender:
     """Find so many of the 40 texts of each rare class, and miss so many of the frequent one."""
     predicted = np.zeros(400, dtype=int)
     for number in (1, 2):
         predicted[np.flatnonzero(number == TRUTH)[:rare]] = number
     predicted[np.flatnonzero(TRUTH == 0)[:missed]] = 1
-    return Contender(name, Answers(TRUTH, predicted, 3), metric=metric)
+    return Contender(name, Predictions(TRUTH, predicted, 3))
 
 
-def pair(first: Metric | None, second: Metric | None) -> list[Contender]:
+def pair(*metrics: Metric | None) -> SideBySide:
     """The first is right more often; the second finds the rare classes."""
-    plain = contender("plain", rare=13, missed=0, metric=first)
-    return [plain, contender("balanced", rare=32, missed=46, metric=second)]
+    plain, balanced = (
+        contender("plain", rare=13, missed=0),
+        contender("balanced", rare=32, missed=46),
+    )
+    return side_by_side([plain, balanced], "test", metrics)
 
 
 def test_a_better_macro_f1_is_told_though_the_accuracy_fell() -> None:
-    found = side_by_side(pair("f1", "f1"), "test")
+    found = pair("f1", "f1")
     assert found.metric == "f1"
     assert found.candidates[1].accuracy < found.candidates[0].accuracy
     assert found.candidates[1].macro_f1 > found.candidates[0].macro_f1 + 0.05
@@ -53,18 +49,18 @@ def test_a_better_macro_f1_is_told_though_the_accuracy_fell() -> None:
 
 
 def test_by_accuracy_the_same_two_cannot_be_told_apart() -> None:
-    found = side_by_side(pair("accuracy", "accuracy"), "test")
+    found = pair("accuracy", "accuracy")
     assert found.sentence(1).startswith("balanced cannot be told apart from plain: −2.0 points (")
     assert "McNemar p" in found.sentence(1)
 
 
 def test_the_first_known_metric_decides_and_others_are_told_of() -> None:
-    mixed = side_by_side(pair("f1", "accuracy"), "test")
+    mixed = pair("f1", "accuracy")
     assert mixed.metric == "f1"
     assert "judged by macro F1 and accuracy" in mixed.notes[0]
-    alone = side_by_side(pair(None, "mcc"), "test")
+    alone = pair(None, "mcc")
     assert (alone.metric, alone.notes) == ("mcc", ())
-    assert side_by_side(pair(None, None), "test").metric == "accuracy"
+    assert pair(None, None).metric == "accuracy"
     assert "MCC" in str([each.header for each in side_by_side_table(alone).renderables[0].columns])
 
 
@@ -78,15 +74,18 @@ def test_a_loss_cannot_be_compared_so_answers_are() -> None:
 CLASSES = np.arange(1_000) % 2
 
 
-def answers(wrong: int, shift: int = 0) -> Answers:
+def predictions(wrong: int, shift: int = 0) -> Predictions:
     rows = (np.arange(1_000) + shift) % 1_000 < wrong
-    return Answers(CLASSES, np.where(rows, 1 - CLASSES, CLASSES), 2)
+    return Predictions(CLASSES, np.where(rows, 1 - CLASSES, CLASSES), 2)
 
 
 def summary(*wrong: int, baseline: int | None = 160, part: str = "test") -> Repetitions:
-    runs = [Repetition(42 + n, answers(each, 7 * n), 60.0 + n) for n, each in enumerate(wrong)]
-    rival = None if baseline is None else rival_of("TF-IDF", answers(baseline), seconds=2.0)
-    return repetitions(runs, part, rival)
+    runs = {
+        42 + n: Contender(f"seed-{42 + n}", predictions(each, 7 * n), seconds=60.0 + n)
+        for n, each in enumerate(wrong)
+    }
+    best = None if baseline is None else Contender("TF-IDF", predictions(baseline), seconds=2.0)
+    return repetitions(runs, part, best)
 
 
 def test_mean_and_spread() -> None:
@@ -123,7 +122,7 @@ def test_sure_is_what_neither_seeds_nor_texts_would_turn_round(
 def test_no_baselines_and_no_test_part() -> None:
     alone: Any = summary(100, 110, baseline=None, part="validation")
     assert alone.advantage is None
-    assert alone.sentence.endswith(OPTIMISTIC)
+    assert alone.sentence.endswith(NO_TEST_PART)
     assert "standard deviation 0.71" in alone.sentence
 
 
@@ -144,19 +143,19 @@ def test_seeds_are_judged_by_what_was_asked_for() -> None:
     truth = (np.arange(1_000) % 10 == 0).astype(int)
     rare, frequent = np.flatnonzero(truth), np.flatnonzero(truth == 0)
 
-    def found(some: int) -> Answers:
+    def found(name: str, some: int) -> Contender:
         predicted = np.zeros(1_000, dtype=int)
         predicted[rare[:some]] = predicted[frequent[:some]] = 1
-        return Answers(truth, predicted, 2)
+        return Contender(name, Predictions(truth, predicted, 2), seconds=60.0)
 
-    runs = [Repetition(seed, found(some), 60.0) for seed, some in enumerate((60, 62, 61))]
-    rival = rival_of("TF-IDF", found(20), seconds=2.0)
-    assert "cannot be told apart from TF-IDF" in repetitions(runs, "test", rival).sentence
-    by_f1 = repetitions(runs, "test", rival, metric="f1")
+    runs = {seed: found(f"seed-{seed}", some) for seed, some in enumerate((60, 62, 61))}
+    baseline = found("TF-IDF", 20)
+    assert "cannot be told apart from TF-IDF" in repetitions(runs, "test", baseline).sentence
+    by_f1 = repetitions(runs, "test", baseline, metric="f1")
     assert by_f1.sentence.startswith(f"LoRA reaches macro F1 {100 * by_f1.macro_f1.mean:.1f} % on")
     assert "it is better than TF-IDF by" in by_f1.sentence
     assert "points of macro F1" in by_f1.sentence
-    by_mcc = repetitions(runs, "test", rival, metric="mcc")
+    by_mcc = repetitions(runs, "test", baseline, metric="mcc")
     assert f"LoRA reaches MCC {by_mcc.mcc.mean:.3f}" in by_mcc.sentence
     console = Console(width=120)
     with console.capture() as captured:

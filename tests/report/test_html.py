@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from support.reports import explanation
 from textlora.metrics.classification import ClassificationMetrics
-from textlora.metrics.comparison import Leakage, RowScores
 from textlora.metrics.statistics import McNemar
+from textlora.metrics.subsets import Leakage, RowScores
+from textlora.report.attributions import strongest_passage
 from textlora.report.html import (
     ReportData,
     passage,
     plot_description,
     render_report,
-    strongest_passage,
 )
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -182,7 +182,7 @@ def test_findings_errors_and_lengths_are_shown(report_data: Callable[..., Report
     assert data.findings is not None
     for finding in data.findings:
         assert f"{finding.severity} {finding.message.split('.')[0]}" in words
-    assert "reviews.csv line 12, also in test.csv line 3" in words
+    assert "reviews.csv, line 12, also in test.csv line 3" in words
     assert "The surest wrong answers" in words
     assert "label was held least probable" in words
     assert "Against a:" in words or "Against b:" in words

@@ -12,12 +12,12 @@ import pytest
 
 from textlora.metrics.calibration import PartCalibration
 from textlora.metrics.classification import ClassificationMetrics, classification_metrics
-from textlora.metrics.coverage import DecisionFigures
 from textlora.metrics.decisions import Decision
-from textlora.metrics.history import EpochRecord
+from textlora.metrics.records import EpochRecord
+from textlora.metrics.subsets import DecisionFigures
 from textlora.report import plots
-from textlora.report.plots import inline_svg, learning_curves, svg_text
-from textlora.report.theme import COLOURS, SERIES
+from textlora.report.plots import learning_curves
+from textlora.report.theme import COLOURS, SERIES, inline_svg, svg_text
 
 
 def texts(svg: str) -> str:

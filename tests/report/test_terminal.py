@@ -12,16 +12,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from textlora.metrics.classification import ClassificationMetrics, classification_metrics
-from textlora.metrics.history import BeforeAfter, EpochRecord
-from textlora.report.terminal import (
-    SECONDS_BETWEEN_LINES,
-    LongWork,
-    before_after_table,
-    epochs_table,
-    may_show_bars,
-    metrics_table,
-    progress_bar,
-)
+from textlora.metrics.records import BeforeAfter, EpochRecord
+from textlora.report.progress import SECONDS_BETWEEN_LINES, LongWork, may_show_bars, progress_bar
+from textlora.report.terminal import before_after_table, epochs_table, metrics_table
 
 
 def printed(renderable: RenderableType) -> str:

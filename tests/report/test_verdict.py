@@ -13,33 +13,33 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from support.examples import examples
-from textlora.metrics.classification import Interval
-from textlora.metrics.comparison import Answers, CandidateResult, Comparison, Truth, compare
+from textlora.metrics.classification import Interval, wilson_interval
+from textlora.metrics.comparison import Comparison, Contender, Predictions
 from textlora.metrics.decisions import Decision
 from textlora.metrics.statistics import McNemar
 from textlora.report.terminal import verdict_table
-from textlora.report.verdict import OPTIMISTIC, Verdict, clean_note, judge, verdict_sentence
+from textlora.report.verdict import Verdict, clean_note, judge, verdict_sentence
+from textlora.report.wording import ALL_REFITTED, NO_TEST_PART
 
 TRUTH = np.arange(400) % 2
 
 
 def result(
     name: str, *, wrong: int, wrong_on_validation: int | None = None, seconds: float = 1.0
-) -> CandidateResult:
+) -> Contender:
     """A classifier that has the first rows wrong."""
 
-    def answers(count: int) -> Any:
-        given = np.where(np.arange(400) < count, 1 - TRUTH, TRUTH)
-        return np.eye(2)[given]
+    def predictions(count: int) -> Predictions:
+        return Predictions(TRUTH, np.where(np.arange(400) < count, 1 - TRUTH, TRUTH), 2)
 
-    validation = answers(wrong if wrong_on_validation is None else wrong_on_validation)
-    return CandidateResult(name, validation, answers(wrong), seconds, 1_000)
+    validation = predictions(wrong if wrong_on_validation is None else wrong_on_validation)
+    return Contender(name, predictions(wrong), validation, seconds, 1_000)
 
 
-def verdict(lora: int, *baselines: CandidateResult, **more: Any) -> Verdict:
+def verdict(lora: int, *baselines: Contender, **more: Any) -> Verdict:
     part = more.pop("part", "test")
     tuned = result("LoRA", wrong=lora, seconds=74)
-    return judge(tuned, baselines, Truth(TRUTH, TRUTH, part), **more)
+    return judge(tuned, baselines, part, **more)
 
 
 def test_the_best_baseline_is_chosen_on_validation() -> None:
@@ -70,7 +70,7 @@ def test_every_outcome_has_its_sentence(lora: int, baseline: int, outcome: str, 
     assert "1 min 14 s against 2 s" in found.sentence
     assert ("Use TF-IDF" in found.sentence) == (outcome != "better")
     assert "McNemar p" in found.sentence
-    assert OPTIMISTIC not in found.sentence
+    assert NO_TEST_PART not in found.sentence
 
 
 def test_the_words_of_a_published_sentence() -> None:
@@ -91,7 +91,7 @@ def test_a_slower_baseline_is_not_recommended() -> None:
 
 def test_without_a_test_part_the_sentence_says_so() -> None:
     found = verdict(20, result("TF-IDF", wrong=60), part="validation")
-    assert found.sentence.endswith(OPTIMISTIC)
+    assert found.sentence.endswith(NO_TEST_PART)
     assert "validation texts" in found.sentence
     assert "used once" not in " ".join(found.notes)
 
@@ -105,18 +105,19 @@ def test_full_fine_tuning_is_shown_and_is_no_baseline() -> None:
     assert "against 5 min 00 s" in found.notes[-1]
 
 
-def test_answers_are_by_each_candidates_rule() -> None:
-    certain = result("TF-IDF", wrong=0)
-    never = replace(certain, decision=Decision(thresholds=(1.1,)))
-    found = verdict(20, never)
+def test_predictions_are_by_the_rule() -> None:
+    never = Predictions.of(TRUTH, np.eye(2)[TRUTH], Decision(thresholds=(1.1,)))
+    found = verdict(20, Contender("TF-IDF", never, never))
     assert found.candidate("TF-IDF").accuracy == 0.5
 
 
 def test_several_labels() -> None:
     truth = np.stack([TRUTH, 1 - TRUTH, np.ones(400, dtype=int)], axis=1)
-    right = CandidateResult("LoRA", truth * 0.9, truth * 0.9, 9, 9)
-    half = CandidateResult("TF-IDF", truth * [0.9, 0.9, 0.1], truth * [0.9, 0.9, 0.1], 1, 1)
-    found = judge(right, [half], Truth(truth, truth, "test"))
+    right, half = (
+        Contender(name, given := Predictions.of(truth, truth * shares), given, 1, 1)
+        for name, shares in (("LoRA", [0.9, 0.9, 0.9]), ("TF-IDF", [0.9, 0.9, 0.1]))
+    )
+    found = judge(right, [half], "test")
     assert found.candidate("LoRA").accuracy == 1
     assert found.candidate("TF-IDF").accuracy == 0
     assert found.candidate("TF-IDF").macro_f1 == pytest.approx(2 / 3)
@@ -135,9 +136,9 @@ def test_a_verdict_survives_json(lora: int, baseline: int, part: str) -> None:
 
 
 def test_other_rows_cannot_be_compared() -> None:
-    one = Answers(TRUTH, TRUTH, 2)
+    one = Predictions(TRUTH, TRUTH, 2)
     with pytest.raises(ValueError, match="same rows"):
-        compare(one, Answers(1 - TRUTH, TRUTH, 2))
+        Comparison.of(one, Predictions(1 - TRUTH, TRUTH, 2))
 
 
 def test_the_table_marks_the_best_baseline() -> None:
@@ -161,8 +162,9 @@ def test_the_table_marks_the_best_baseline() -> None:
     ],
 )
 def test_the_note_on_rows_that_training_has_not(lora: int, baseline: int, words: str) -> None:
-    both = [Answers.of(TRUTH, result("", wrong=wrong).judged) for wrong in (lora, baseline)]
-    note = clean_note(("LoRA", "TF-IDF"), (both[0], both[1]), compare(*both), "test")
+    tuned, plain = result("LoRA", wrong=lora), result("TF-IDF", wrong=baseline)
+    apart = Comparison.of(tuned.predictions, plain.predictions)
+    note = clean_note(tuned, plain, apart, "test")
     assert note.startswith(f"On the 400 test texts that are not in the training rows, {words}")
 
 
@@ -170,20 +172,20 @@ def test_the_note_on_rows_that_training_has_not(lora: int, baseline: int, words:
 UNEVEN = (np.arange(400) % 10 == 0).astype(int)
 
 
-def finder(name: str, found: int, false: int, seconds: float = 1.0) -> CandidateResult:
+def finder(name: str, found: int, false: int, seconds: float = 1.0) -> Contender:
     """A classifier that finds so many of the 40 rare texts, with so many false alarms."""
     given = np.zeros(400, dtype=int)
     given[np.flatnonzero(UNEVEN)[:found]] = 1
     given[np.flatnonzero(UNEVEN == 0)[:false]] = 1
-    return CandidateResult(name, np.eye(2)[given], np.eye(2)[given], seconds, 1_000)
+    predictions = Predictions(UNEVEN, given, 2)
+    return Contender(name, predictions, predictions, seconds, 1_000)
 
 
 def test_macro_f1_decides_where_the_accuracy_cannot() -> None:
     """A run that finds many more rare texts, and pays for it with false alarms."""
     lora, plain = finder("LoRA", 34, 30, seconds=74), finder("TF-IDF", 12, 5, seconds=2)
-    truth = Truth(UNEVEN, UNEVEN, "test")
-    assert judge(lora, [plain], truth).outcome == "undecided"
-    found = judge(lora, [plain], truth, metric="f1")
+    assert judge(lora, [plain], "test").outcome == "undecided"
+    found = judge(lora, [plain], "test", metric="f1")
     assert (found.outcome, found.metric) == ("better", "f1")
     assert found.comparison.mcnemar is None
     assert found.comparison.bootstrap_p is not None
@@ -199,10 +201,10 @@ def test_macro_f1_decides_where_the_accuracy_cannot() -> None:
 def test_the_best_baseline_is_chosen_by_what_is_judged_by() -> None:
     """None of the rare texts found, and few false alarms: right in 90 %, and of no use."""
     cautious, useful = finder("cautious", 1, 0), finder("useful", 35, 60)
-    truth, lora = Truth(UNEVEN, UNEVEN, "test"), finder("LoRA", 36, 50)
-    assert judge(lora, [cautious, useful], truth).best_baseline == "cautious"
-    assert judge(lora, [cautious, useful], truth, metric="f1").best_baseline == "useful"
-    by_mcc = judge(lora, [cautious, useful], truth, metric="mcc")
+    lora = finder("LoRA", 36, 50)
+    assert judge(lora, [cautious, useful], "test").best_baseline == "cautious"
+    assert judge(lora, [cautious, useful], "test", metric="f1").best_baseline == "useful"
+    by_mcc = judge(lora, [cautious, useful], "test", metric="mcc")
     assert by_mcc.best_baseline == "useful"
     assert "points of MCC" in by_mcc.sentence
 
@@ -223,17 +225,16 @@ def test_of_baselines_within_noise_on_validation_the_best_on_test_counts() -> No
 
 def test_one_answer_to_everything_is_no_rival_where_there_is_another() -> None:
     """Right as often as the best on validation, and by chance better on test."""
-    always = replace(finder("Majority class", 0, 0), judged=finder("", 40, 0).judged)
+    always = replace(finder("Majority class", 0, 0), predictions=finder("", 40, 0).predictions)
     useful = finder("TF-IDF", 20, 18)
-    truth, lora = Truth(UNEVEN, UNEVEN, "test"), finder("LoRA", 36, 10)
-    assert judge(lora, [always, useful], truth).best_baseline == "TF-IDF"
-    assert judge(lora, [always], truth).best_baseline == "Majority class"
+    lora = finder("LoRA", 36, 10)
+    assert judge(lora, [always, useful], "test").best_baseline == "TF-IDF"
+    assert judge(lora, [always], "test").best_baseline == "Majority class"
 
 
 def test_the_table_leads_with_what_is_judged_by() -> None:
     console = Console(width=140)
-    truth = Truth(UNEVEN, UNEVEN, "test")
-    found = judge(finder("LoRA", 30, 30), [finder("TF-IDF", 12, 5)], truth, metric="f1")
+    found = judge(finder("LoRA", 30, 30), [finder("TF-IDF", 12, 5)], "test", metric="f1")
     with console.capture() as captured:
         console.print(verdict_table(found))
     shown = captured.get()
@@ -242,11 +243,11 @@ def test_the_table_leads_with_what_is_judged_by() -> None:
 
 
 def test_the_note_on_clean_rows_is_in_the_metric() -> None:
-    both = [Answers.of(UNEVEN, each.judged) for each in (finder("", 34, 30), finder("", 12, 5))]
-    apart = compare(both[0], both[1], metric="f1")
-    note = clean_note(("LoRA", "TF-IDF"), (both[0], both[1]), apart, "test")
+    lora, plain = finder("LoRA", 34, 30), finder("TF-IDF", 12, 5)
+    apart = Comparison.of(lora.predictions, plain.predictions, metric="f1")
+    note = clean_note(lora, plain, apart, "test")
     assert "LoRA is better than TF-IDF by" in note
-    assert f"points of macro F1: {100 * both[0].value('f1'):.1f} % against" in note
+    assert f"points of macro F1: {100 * lora.predictions.value('f1'):.1f} % against" in note
 
 
 def test_a_verdict_of_a_version_that_knew_accuracy_alone() -> None:
@@ -259,3 +260,16 @@ def test_a_verdict_of_a_version_that_knew_accuracy_alone() -> None:
     old = Verdict.from_dict(plain)
     assert (old.metric, old.outcome, old.sentence) == ("accuracy", "better", found.sentence)
     assert old.candidate("TF-IDF").validation == found.candidate("TF-IDF").validation
+
+
+def test_one_accuracy_has_one_interval() -> None:
+    """Wilson's, as the headline has it."""
+    found = verdict(20, result("TF-IDF", wrong=60))
+    assert found.candidate("LoRA").accuracy_interval == wilson_interval(380, 400)
+
+
+def test_the_notes_tell_of_the_last_training_and_of_clean_rows() -> None:
+    found = verdict(20, result("TF-IDF", wrong=60), refitted=True, clean=np.arange(400) >= 20)
+    assert found.notes[-2] == ALL_REFITTED
+    assert found.notes[-1].startswith("On the 380 test texts that are not in the training rows, ")
+    assert "100.0 % against 89.5 % right" in found.notes[-1]

@@ -8,10 +8,9 @@ import pytest
 from textlora.metrics.classification import (
     ClassificationMetrics,
     Interval,
-    accuracy_by_length,
     classification_metrics,
 )
-from textlora.metrics.coverage import coverage_curve
+from textlora.metrics.subsets import accuracy_by_length, coverage_curve
 from textlora.report import view
 from textlora.report import view as scales
 from textlora.report.view import PartSummary

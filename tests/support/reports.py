@@ -6,23 +6,28 @@ import re
 
 import numpy as np
 
-from textlora.metrics.comparison import CandidateResult, JudgedPart, Resampling, Truth
+from textlora.metrics.comparison import Contender, JudgedPart, Predictions
 from textlora.metrics.mistakes import Explanation, Span, Word
+from textlora.metrics.statistics import Resampling
 from textlora.report.verdict import Verdict, judge
-from textlora.report.view import DataFinding, FoundRow
+from textlora.report.view import Example, Finding
 
 HOSTILE = "<script>alert('x')</script> \" & $a_{b}$ [bold]\x00\u202e"
 
 FINDINGS = (
-    DataFinding(
+    Finding(
+        "leakage",
         "error",
-        f"12 texts of test are in training, too. {HOSTILE}",
         12,
+        f"12 texts of test are in training, too. {HOSTILE}",
         "Remove them from training.",
-        (FoundRow("reviews.csv line 12", HOSTILE, "also in test.csv line 3"), FoundRow("line 9")),
+        (
+            Example("train", "reviews.csv", 12, HOSTILE, "also in test.csv line 3"),
+            Example("train", "reviews.csv", 9, ""),
+        ),
     ),
-    DataFinding("warning", "The labels pos and Pos look like the same class.", 7),
-    DataFinding("note", "3 texts have fewer than three words.", 3, "Look at them."),
+    Finding("label_spelling", "warning", 7, "The labels pos and Pos look like the same class."),
+    Finding("short", "note", 3, "3 texts have fewer than three words.", "Look at them."),
 )
 
 
@@ -58,8 +63,7 @@ def verdict(targets: np.ndarray, probabilities: np.ndarray, part: JudgedPart) ->
         f"Other {HOSTILE}": (np.roll(probabilities, 1, axis=-1), 0.0, 10),
     }
     tuned, *baselines = (
-        CandidateResult(name, values, values, seconds, size)
+        Contender(name, given := Predictions.of(targets, values), given, seconds, size)
         for name, (values, seconds, size) in results.items()
     )
-    truth = Truth(targets, targets, part)
-    return judge(tuned, baselines, truth, how=Resampling(resamples=100))
+    return judge(tuned, baselines, part, how=Resampling(resamples=100))

@@ -127,13 +127,13 @@ def test_the_baselines_have_the_rows_of_the_runs(
     make_config: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = []
-    train_rivals = module.train_rivals
+    train_baselines = module.train_baselines
 
     def spy(*args: Any, **options: Any) -> Any:
         rows.append(len(options["all_rows"].targets))
-        return train_rivals(*args, **options)
+        return train_baselines(*args, **options)
 
-    monkeypatch.setattr(module, "train_rivals", spy)
+    monkeypatch.setattr(module, "train_baselines", spy)
     changes = {"training.refit": True, "data.validation": None, "data.validation_size": 0.25}
     config = make_config({**QUICK, **changes, "evaluation.baselines": True})
     train_seeds(config, SeedsFolder(tmp_path / "seeds"), 2)

@@ -16,7 +16,8 @@ from support.tiny import Reviews
 from textlora.data.loading import load_parts
 from textlora.data.python import parts_from_python
 from textlora.files import cache_dir
-from textlora.report.verdict import OPTIMISTIC, Verdict
+from textlora.report.verdict import Verdict
+from textlora.report.wording import NO_TEST_PART
 from textlora.run import RunFolder
 from textlora.training.building import tokenize_parts
 from textlora.training.job import train
@@ -34,7 +35,7 @@ def verdict_of(run: Any, parts: Any = None, **evaluation: Any) -> tuple[Verdict,
         run.predictor,
         parts,
         tokenize_parts(parts, run.predictor),
-        {name: result.probabilities for name, result in run.results.items()},
+        {name: result.predictions for name, result in run.results.items()},
         seconds=run.seconds,
         config=config,
         states=settle(config, parts, Console(quiet=True)).states,
@@ -69,7 +70,7 @@ def test_the_trained_classifier_is_left_as_it_was(finished: Any, reviews: Review
 def test_without_a_test_part(run: Callable[..., Any]) -> None:
     found, _ = verdict_of(run({"data.test": None}))
     assert found.part == "validation"
-    assert OPTIMISTIC in found.sentence
+    assert NO_TEST_PART in found.sentence
 
 
 def test_full_fine_tuning_trains_everything_and_leaves_nothing_behind(finished: Any) -> None:

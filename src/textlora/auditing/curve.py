@@ -19,7 +19,7 @@ from textlora.data.loading import Parts, load_parts
 from textlora.data.splitting import Indices
 from textlora.errors import ConfigError, DataError
 from textlora.files import check_free, whole_folder
-from textlora.metrics.comparison import Answers
+from textlora.metrics.comparison import Predictions
 from textlora.metrics.statistics import (
     NAMES,
     judging_metric,
@@ -154,7 +154,7 @@ def measure(
         check_smallest(
             train.targets, order, sizes[0], parts.labels.names, source=train.table.source
         )
-    answers: list[list[Answers]] = [[] for _ in orders]
+    answers: list[list[Predictions]] = [[] for _ in orders]
     with refitting(config, parts, console) as (refitter, inputs):
         chosen = refitter.config.training.metric_for_best_model
         metric = judging_metric(chosen, parts.labels.multi_label)
@@ -167,7 +167,7 @@ def measure(
                     seed=config.training.seed + repeat,
                     callbacks=[progress],
                 )
-            found = Answers.of(validation.targets, refitter.predict_proba(inputs["validation"]))
+            found = Predictions.of(validation.targets, refitter.predict_proba(inputs["validation"]))
             answers[repeat].append(found)
             console.print(
                 f"Size       {len(rows):,} rows, {NAMES[metric]} "

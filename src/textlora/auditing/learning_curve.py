@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from textlora.metrics.classification import Interval, wilson_interval
-from textlora.metrics.comparison import Answers
+from textlora.metrics.comparison import Predictions
 from textlora.metrics.statistics import (
     NAMES,
     Metric,
@@ -180,7 +180,7 @@ class Measured:
         metric: what they are judged by.
     """
 
-    answers: Sequence[Sequence[Answers]]
+    answers: Sequence[Sequence[Predictions]]
     metric: Metric = "accuracy"
 
     @property

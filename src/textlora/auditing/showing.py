@@ -14,7 +14,8 @@ from rich.table import Table
 
 from textlora.auditing.audit import SUSPECTS, Audit
 from textlora.auditing.learning_curve import Extrapolation, LearningCurve
-from textlora.report.plots import ACCENT, MUTED, styled, svg_text
+from textlora.data.tables import shortened
+from textlora.report.theme import ACCENT, MUTED, styled, svg_text
 from textlora.report.wording import column, count, duration, metric_value, percent
 
 CURVE_PLOT = "curve.svg"
@@ -113,8 +114,7 @@ def _range(low: float, high: float) -> str:
 
 
 def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _SHOWN_CHARACTERS else flat[: _SHOWN_CHARACTERS - 1] + "…"
+    return shortened(" ".join(text.split()), _SHOWN_CHARACTERS)
 
 
 def learning_curve_figure(curve: LearningCurve) -> Figure:

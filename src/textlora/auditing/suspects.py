@@ -27,7 +27,7 @@ from textlora.data.loading import Part
 from textlora.data.splitting import Indices
 from textlora.errors import MissingExtraError
 from textlora.metrics.decisions import predicted_labels
-from textlora.metrics.scores import FloatArray
+from textlora.metrics.scores import FloatArray, probability_of, right_rows
 from textlora.run import write_text
 
 STRENGTH = 10.0
@@ -147,10 +147,11 @@ def rank_suspects(
     """
     given = part.targets.astype(np.int64)
     suggested = predicted_labels(probabilities, labels.multi_label)
-    differs = suggested != given if given.ndim == 1 else (suggested != given).any(axis=1)
-    rows = np.flatnonzero(differs | issues.flagged)
+    rows = np.flatnonzero(~right_rows(given, suggested) | issues.flagged)
     rows = rows[np.argsort(issues.quality[rows], kind="stable")]
-    of_given, of_suggested = (_likely(probabilities, decided) for decided in (given, suggested))
+    of_given, of_suggested = (
+        probability_of(decided, probabilities) for decided in (given, suggested)
+    )
     return [
         Suspect(
             rank=rank,
@@ -190,14 +191,3 @@ def write_suspects(suspects: Sequence[Suspect], path: Path) -> None:
             f"{value:.4f}" if isinstance(value, float) else value for value in values.values()
         )
     write_text(path, buffer.getvalue())
-
-
-def _likely(
-    probabilities: npt.NDArray[np.float64], decided: npt.NDArray[Any]
-) -> npt.NDArray[np.float64]:
-    """Return how likely a decision is, `[rows]`; multi-label: its least likely part."""
-    if decided.ndim == 1:
-        likely: npt.NDArray[np.float64] = probabilities[np.arange(len(decided)), decided]
-        return likely
-    states = np.where(decided > 0, probabilities, 1 - probabilities)
-    return np.asarray(states.min(axis=1), np.float64)

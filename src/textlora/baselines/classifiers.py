@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +15,8 @@ from textlora.data.labels import Targets
 from textlora.data.loading import Weights
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.inference.frozen_states import FrozenStates
-from textlora.metrics.comparison import CandidateResult
+from textlora.metrics.comparison import Contender, Predictions
+from textlora.metrics.decisions import BY_PROBABILITY, Decision
 from textlora.metrics.scores import FloatArray, one_hot
 from textlora.metrics.statistics import Metric
 
@@ -70,7 +71,8 @@ def measure(
     test: LabelledTexts | None,
     *,
     all_rows: LabelledTexts | None = None,
-) -> CandidateResult:
+    decide: Callable[[FloatArray], Decision] = lambda _: BY_PROBABILITY,
+) -> Contender:
     """Train a baseline, and let it answer.
 
     Args:
@@ -79,6 +81,7 @@ def measure(
         validation: the rows to choose by.
         test: the rows to judge by, used after every choice; None: validation once more.
         all_rows: to train on once more before that, if the tuned classifier was.
+        decide: chooses the rule by the probabilities of the validation rows.
     """
     started = time.perf_counter()
     baseline.fit(train, validation)
@@ -88,13 +91,11 @@ def measure(
         started = time.perf_counter() - seconds
         baseline.refit(all_rows)
         seconds = time.perf_counter() - started
-    return CandidateResult(
-        name=baseline.name,
-        validation=on_validation,
-        judged=on_validation if test is None else baseline.predict_proba(test),
-        seconds=seconds,
-        size_bytes=baseline.size_bytes,
-    )
+    rule = decide(on_validation)
+    predictions = known = Predictions.of(validation.targets, on_validation, rule)
+    if test is not None:
+        predictions = Predictions.of(test.targets, baseline.predict_proba(test), rule)
+    return Contender(baseline.name, predictions, known, seconds, baseline.size_bytes)
 
 
 class MajorityClass:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from textlora.metrics.comparison import Answers
+from textlora.metrics.comparison import Predictions
 from textlora.metrics.decisions import Threshold, choose_decision
 from textlora.metrics.scores import FloatArray, IntArray, log_loss
 from textlora.metrics.statistics import Metric
@@ -172,7 +172,7 @@ def _quality(probable: FloatArray, truth: IntArray, metric: Metric) -> tuple[flo
     names = [str(number) for number in range(probable.shape[1])]
     threshold: Threshold = "f1" if truth.ndim == 2 and metric == "f1" else "default"
     rule = choose_decision(probable, truth, names, threshold=threshold)
-    return Answers.of(truth, probable, rule).value(metric), -log_loss(truth, probable)
+    return Predictions.of(truth, probable, rule).value(metric), -log_loss(truth, probable)
 
 
 def _folds(truth: IntArray) -> list[tuple[IntArray, IntArray]]:

@@ -152,7 +152,7 @@ def explain(
     require_captum()
     asked = texts_to_predict(texts, file, sys.stdin)
     from textlora.inference.predictor import Predictor
-    from textlora.report.terminal import progress_bar
+    from textlora.report.progress import progress_bar
 
     predictor = Predictor.load(run, compute_settings(given))
     with progress_bar(console_for(True), "explaining", len(asked)) as progress:
@@ -184,9 +184,10 @@ def _write_page(explanations: Sequence[Explanation], file: Path, run: Path) -> N
 def _show(explanation: Explanation, console: Console) -> None:
     from rich.text import Text
 
-    from textlora.report.attributions import answer_in_words, quality_in_words, target_in_words
+    from textlora.metrics.decisions import label_text
+    from textlora.report.attributions import quality_in_words, target_in_words
 
-    console.print(Text(answer_in_words(explanation), style="bold"))
+    console.print(Text(label_text(explanation.label), style="bold"))
     console.print(Text(target_in_words(explanation)))
     console.print()
     if console.color_system is not None and not console.no_color:

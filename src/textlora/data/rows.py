@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from textlora.data.cleaning import strip_html
-from textlora.data.tables import Label, ReadOptions, RejectedRow, TextTable, shown
+from textlora.data.tables import Label, ReadOptions, RejectedRow, TextTable, shortened, shown
 from textlora.errors import DataError
 
 MAX_TEXT_BYTES = 1_000_000
@@ -142,7 +142,7 @@ def read_text_cell(value: object, without_html: bool = False) -> str:
     if is_missing(value) or value == "":
         raise BadCellError(MISSING_TEXT)
     if not isinstance(value, str):
-        raise BadCellError(f"the text is not a string but {_kind(value)} ({clip(value)})")
+        raise BadCellError(f"the text is not a string but {_kind(value)} ({_clipped(value)})")
     _check_characters(value, "text")
     if not value.strip():
         raise BadCellError(BLANK_TEXT)
@@ -203,17 +203,15 @@ def read_label_cell(value: object, separator: str | None, untyped: bool) -> Labe
     return label if separator is None else (str(label),)
 
 
+def _clipped(value: object) -> str:
+    return shortened(shown(value), 40)
+
+
 def is_missing(value: object) -> bool:
     """Say whether a typed cell holds nothing: None, NaN, pandas' NA or NaT."""
     if isinstance(value, float):
         return math.isnan(value)
     return value is None or type(value).__name__ in ("NAType", "NaTType")
-
-
-def clip(value: object, length: int = 40) -> str:
-    """Return a short form of any value, for a message."""
-    text = shown(value)
-    return text if len(text) <= length else text[:length] + "…"
 
 
 def bad_row_error(row: RejectedRow, remedy: str = SKIP_REMEDY) -> DataError:
@@ -253,7 +251,7 @@ def _one_label(value: object, untyped: bool) -> Label:
         return int(value)
     if not isinstance(value, str):
         raise BadCellError(
-            f"the label is {_kind(value)} ({clip(value)}), not a string, an integer or a list"
+            f"the label is {_kind(value)} ({_clipped(value)}), not a string, an integer or a list"
         )
     if not value.strip():
         raise BadCellError("the label is missing")

@@ -122,12 +122,17 @@ class TextTable:
         return replace(self, texts=texts, labels=labels, lines=lines, rejected=[])
 
 
+def shortened(text: str, width: int) -> str:
+    """Return a text in at most `width` characters, the last of them … where there were more."""
+    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
+
+
 def shown(text: object) -> str:
     """Return what a message or `rejected.csv` shows of a cell: encodable, and not endless."""
     plain = text if isinstance(text, str) else "" if text is None else str(text)
     # Undecodable bytes arrive as lone surrogates, which no file can hold.
-    plain = plain[: _SHOWN_CHARACTERS + 1].encode("utf-8", "backslashreplace").decode("utf-8")
-    return plain if len(plain) <= _SHOWN_CHARACTERS else plain[:_SHOWN_CHARACTERS] + "…"
+    plain = plain[: _SHOWN_CHARACTERS + 2].encode("utf-8", "backslashreplace").decode("utf-8")
+    return shortened(plain, _SHOWN_CHARACTERS + 1)
 
 
 def write_rejected(rows: Sequence[RejectedRow], path: Path) -> None:
@@ -201,7 +206,7 @@ def find_columns(names: Sequence[str], options: ReadOptions, source: str) -> Col
 
 def listed(names: Sequence[str]) -> str:
     """Return the columns as a message shows them."""
-    clipped = [name if len(name) <= _SHOWN_NAME else name[:_SHOWN_NAME] + "…" for name in names]
+    clipped = [shortened(name, _SHOWN_NAME) for name in names]
     more = f", and {len(clipped) - _SHOWN_COLUMNS} more" if len(clipped) > _SHOWN_COLUMNS else ""
     return ", ".join(f"'{name}'" for name in clipped[:_SHOWN_COLUMNS]) + more
 

@@ -19,7 +19,8 @@ from textlora.inference.evaluating import AnsweredTexts, FinishedRun
 from textlora.inference.predictor import Predictor, Probabilities, load_tokenizer, probabilities_of
 from textlora.inference.scoring import Logits, length_batches, pool_logits, score
 from textlora.metrics.classification import Interval
-from textlora.metrics.comparison import Answers, compare
+from textlora.metrics.comparison import Comparison, Predictions
+from textlora.metrics.scores import right_rows
 from textlora.model.backends.plain import PlainForward, TokenIds
 from textlora.model.spec import ClassifierSpec
 
@@ -177,15 +178,14 @@ def prove(
             f"{tolerance or 1.0:g}. Nothing was kept.",
             "Please report this, with the versions in the run's environment.json.",
         )
-    given = Answers.of(reference.truth, answered, spec.decision)
-    expected = Answers.of(reference.truth, reference.probabilities, spec.decision)
-    drop = compare(expected, given)
-    other = given.predicted != expected.predicted
+    given = Predictions.of(reference.truth, answered, spec.decision)
+    expected = Predictions.of(reference.truth, reference.probabilities, spec.decision)
+    drop = Comparison.of(expected, given)
     return Proof(
         part=reference.part,
         texts=len(reference.texts),
         tolerance=tolerance,
-        different_answers=int((other.any(axis=1) if other.ndim == 2 else other).sum()),
+        different_answers=int((~right_rows(expected.predicted, given.predicted)).sum()),
         largest_difference=difference,
         accuracy=given.accuracy,
         reference_accuracy=expected.accuracy,
@@ -203,7 +203,7 @@ def prove(
 
 def _chosen(rows: AnsweredTexts, count: int) -> tuple[list[str], Any]:
     kept = _spread(range(len(rows.texts)), count)
-    return [rows.texts[number] for number in kept], rows.answers.truth[kept]
+    return [rows.texts[number] for number in kept], rows.predictions.truth[kept]
 
 
 def _sequences(folder: Path, texts: Sequence[str], spec: ClassifierSpec) -> TokenizedTexts:

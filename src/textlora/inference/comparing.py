@@ -11,9 +11,9 @@ from rich.console import Console
 from textlora.config import ComputeConfig
 from textlora.errors import ConfigError, DataError, RunError
 from textlora.inference.evaluating import AnsweredTexts, FinishedRun, answer_file
-from textlora.metrics.comparison import Answers
+from textlora.metrics.comparison import Contender, Predictions
 from textlora.metrics.statistics import Metric
-from textlora.report.comparisons import Contender, SideBySide, side_by_side
+from textlora.report.comparisons import SideBySide, side_by_side
 from textlora.run import RunFolder
 
 _GIVE_DATA = "Ask all of them about the same rows with --data FILE."
@@ -31,10 +31,11 @@ def compare_runs(paths: Sequence[Path]) -> SideBySide:
     answered = _aligned([(run.path, run.parts[part]) for run in runs])
     return side_by_side(
         [
-            Contender(str(run.path), rows.answers, run.seconds, run.size_bytes, run.metric)
+            Contender(str(run.path), rows.predictions, None, run.seconds, run.size_bytes)
             for run, rows in zip(runs, answered, strict=True)
         ],
         part,
+        [run.metric for run in runs],
     )
 
 
@@ -66,14 +67,17 @@ def compare_on(
             console.print(f"Scoring    {path}", markup=False, highlight=False)
         rows = answer_file(path, source, console=console, compute=compute, **reading)
         spec = rows.predictor.spec
-        answers = Answers.of(rows.part.targets, rows.probabilities, spec.decision)
-        asked.append((path, AnsweredTexts(tuple(rows.part.table.texts), answers, spec.label_names)))
+        predictions = Predictions.of(rows.part.targets, rows.probabilities, spec.decision)
+        texts = tuple(rows.part.table.texts)
+        asked.append((path, AnsweredTexts(texts, predictions, spec.label_names)))
+    known = [_known(path) for path in paths]
     return side_by_side(
         [
-            Contender(str(path), rows.answers, *_known(path))
-            for path, rows in zip(paths, _aligned(asked), strict=True)
+            Contender(str(path), rows.predictions, None, seconds, size)
+            for path, rows, (seconds, size, _) in zip(paths, _aligned(asked), known, strict=True)
         ],
         source,
+        [metric for _, _, metric in known],
     )
 
 
@@ -124,7 +128,7 @@ def _check_same(path: Path, rows: AnsweredTexts, first_path: Path, first: Answer
             f"({len(rows.texts):,} and {len(first.texts):,}, {shared:,} of them shared).",
             _GIVE_DATA,
         )
-    if rows.answers.truth.tolist() != first.answers.truth.tolist():
+    if rows.predictions.truth.tolist() != first.predictions.truth.tolist():
         raise RunError(
             f"{path} and {first_path} judged the same texts by different labels.", _GIVE_DATA
         )

@@ -20,13 +20,13 @@ from textlora.errors import RunError
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import Logits
 from textlora.metrics.classification import ClassificationMetrics, classification_metrics
-from textlora.metrics.comparison import Answers
-from textlora.metrics.coverage import DecisionFigures
+from textlora.metrics.comparison import Predictions
 from textlora.metrics.decisions import Decision
 from textlora.metrics.statistics import Metric, judging_metric
+from textlora.metrics.subsets import DecisionFigures
 from textlora.model.spec import ClassifierSpec
 from textlora.recipes import load_recipe, saved_config
-from textlora.report.terminal import progress_bar
+from textlora.report.progress import progress_bar
 from textlora.run import RunFolder, read_json
 
 _PROBABILITY = "probability_"
@@ -38,12 +38,12 @@ class AnsweredTexts:
 
     Args:
         texts: as the run read them.
-        answers: one a text; class numbers are positions in `labels`.
+        predictions: one a text; class numbers are positions in `labels`.
         labels: the classes' names.
     """
 
     texts: tuple[str, ...]
-    answers: Answers
+    predictions: Predictions
     labels: tuple[str, ...]
 
     def aligned(self, labels: Sequence[str]) -> AnsweredTexts:
@@ -53,11 +53,12 @@ class AnsweredTexts:
         """
         to_new = np.array([list(labels).index(name) for name in self.labels])
         truth, predicted = (
-            _renumbered(values, to_new) for values in (self.answers.truth, self.answers.predicted)
+            _renumbered(values, to_new)
+            for values in (self.predictions.truth, self.predictions.predicted)
         )
         order = sorted(range(len(truth)), key=lambda row: (self.texts[row], truth[row].tolist()))
-        answers = Answers(truth[order], predicted[order], len(labels))
-        return AnsweredTexts(tuple(self.texts[row] for row in order), answers, tuple(labels))
+        predictions = Predictions(truth[order], predicted[order], len(labels))
+        return AnsweredTexts(tuple(self.texts[row] for row in order), predictions, tuple(labels))
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,8 @@ def _answered(rows: Sequence[Mapping[str, str]], spec: ClassifierSpec) -> Answer
     names = spec.label_names
     probabilities = np.array([[float(row[_PROBABILITY + name]) for name in names] for row in rows])
     truth = np.array([_number(row["true"], spec) for row in rows], dtype=np.int64)
-    answers = Answers.of(truth, probabilities, spec.decision)
-    return AnsweredTexts(tuple(row["text"] for row in rows), answers, names)
+    predictions = Predictions.of(truth, probabilities, spec.decision)
+    return AnsweredTexts(tuple(row["text"] for row in rows), predictions, names)
 
 
 def _number(cell: str, spec: ClassifierSpec) -> Any:

@@ -17,7 +17,7 @@ from textlora.data.rows import readable_texts
 from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.errors import ModelError, RunError
 from textlora.inference.scoring import Logits, Progress, score_texts
-from textlora.metrics.decisions import Decision
+from textlora.metrics.decisions import Decision, label_text
 from textlora.model.adapters import load_adapter
 from textlora.model.architectures import max_positions
 from textlora.model.backends import Forward, choose_forward
@@ -55,7 +55,7 @@ class Prediction:
         """The answer in words."""
         if self.label is None:
             return UNSURE
-        return self.label if isinstance(self.label, str) else ", ".join(self.label) or "(none)"
+        return label_text(self.label)
 
 
 def probabilities_of(logits: Logits, spec: ClassifierSpec) -> Probabilities:

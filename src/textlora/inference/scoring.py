@@ -169,13 +169,10 @@ def _pool(
     log_probabilities: Logits, starts: Offsets, counts: Offsets, pooling: WindowPooling
 ) -> Logits:
     """Return the log of the mean, or the maximum, of [windows, classes] by text."""
-    highest: Logits = np.maximum.reduceat(log_probabilities, starts, axis=0)
     if pooling == "max":
-        return highest
-    # Against the highest, so that nothing vanishes where all probabilities are tiny.
-    relative = np.exp(log_probabilities - np.repeat(highest, counts, axis=0))
-    summed = np.add.reduceat(relative, starts, axis=0)
-    return np.asarray(highest + np.log(summed / counts[:, None]), dtype=np.float32)
+        return np.maximum.reduceat(log_probabilities, starts, axis=0)
+    summed = np.logaddexp.reduceat(log_probabilities, starts, axis=0)
+    return np.asarray(summed - np.log(counts)[:, None], dtype=np.float32)
 
 
 def _by_text(progress: Progress, texts: int, windows: int) -> Progress:

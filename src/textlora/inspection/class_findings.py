@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from textlora.data.classes import ROWS_FOR_SPLITS, is_wrong_column, likely_separator
 from textlora.data.tables import Label
-from textlora.inspection.content_findings import EXAMPLES, rows_of
+from textlora.inspection.content_findings import EXAMPLES, have, rows_of
 from textlora.inspection.copies import respelled
 from textlora.inspection.corpus import TRAIN, Corpus
 from textlora.inspection.facts import Facts, Spellings
@@ -63,81 +63,74 @@ def _has(label: Label | None, members: dict[Label, int]) -> bool:
     return any(one in members for one in (label if isinstance(label, tuple) else (label,)))
 
 
-def _training_classes(counts: Counter[Label], rows: int, corpus: Corpus) -> list[Finding]:
-    separator = likely_separator(counts)
-    joined = []
-    if separator is not None:
+def _training_classes(counts: Counter[Label], rows: int, corpus: Corpus) -> Iterator[Finding]:
+    separator, wrong = likely_separator(counts), is_wrong_column(counts, rows)
+    if separator is not None and (wrong or len(counts) > 1):
         severity: Severity = "error" if 1 in counts.values() else "warning"
         message, remedy = f"{separator.problem}.", separator.remedy
-        joined = [Finding("joined_labels", severity, separator.joined, message, remedy)]
-    if is_wrong_column(counts, rows):
-        return joined or [
-            Finding(
+        yield Finding("joined_labels", severity, separator.joined, message, remedy)
+    if wrong:
+        if separator is None:
+            yield Finding(
                 "wrong_column",
                 "error",
                 len(counts),
                 f"There are {count(len(counts))} different labels in {rows_of(rows)}.",
                 "This looks like the wrong column: name the right one with --label-column.",
             )
-        ]
+        return
     if len(counts) == 1:
         name = corpus.called(next(iter(counts)))
-        return [
-            Finding(
-                "one_class",
-                "error",
-                rows,
-                f"All rows of {corpus.names[0]} are of one class, '{name}'.",
-                "Give rows of at least two classes, or another column with --label-column.",
-            )
-        ]
+        yield Finding(
+            "one_class",
+            "error",
+            rows,
+            f"All rows of {corpus.names[0]} are of one class, '{name}'.",
+            "Give rows of at least two classes, or another column with --label-column.",
+        )
+        return
     small = [label for label, number in counts.items() if number < _FEW_ROWS]
-    if not small:
-        return joined
-    single = [label for label in small if counts[label] == 1]
-    least = min(counts[label] for label in small)
-    return [
-        *joined,
-        Finding(
-            "small_class",
-            "error" if single else "warning",
-            len(small),
-            f"{_listed(small, counts, corpus)} {'has' if len(small) == 1 else 'have'} too few "
-            f"rows in {corpus.names[0]} to be learnt"
-            + (", and training refuses a class with one row." if least == 1 else "."),
-            "Label more of them, or train without them: --min-rows-per-class "
-            f"{_FEW_ROWS if not single else ROWS_FOR_SPLITS}; --rare-classes other makes them one.",
-        ),
-    ]
+    if small:
+        yield _small_classes(small, counts, corpus)
 
 
-def _imbalance(name: str, counts: Counter[Label], corpus: Corpus) -> list[Finding]:
+def _small_classes(small: Sequence[Label], counts: Counter[Label], corpus: Corpus) -> Finding:
+    single = 1 in (counts[label] for label in small)
+    return Finding(
+        "small_class",
+        "error" if single else "warning",
+        len(small),
+        f"{_listed(small, counts, corpus)} {have(len(small))} too few rows in {corpus.names[0]} "
+        "to be learnt" + (", and training refuses a class with one row." if single else "."),
+        "Label more of them, or train without them: --min-rows-per-class "
+        f"{ROWS_FOR_SPLITS if single else _FEW_ROWS}; --rare-classes other makes them one.",
+    )
+
+
+def _imbalance(name: str, counts: Counter[Label], corpus: Corpus) -> Iterator[Finding]:
     if len(counts) < 2:
-        return []
+        return
     (most, highest), (least, lowest) = counts.most_common(1)[0], counts.most_common()[-1]
     ratio, total = highest / lowest, sum(counts.values())
     if ratio < _UNEVEN:
-        return []
-    return [
-        Finding(
-            "imbalance",
-            "warning" if ratio >= _VERY_UNEVEN else "note",
-            highest,
-            f"The classes of {name} are uneven: '{corpus.called(most)}' has {rows_of(highest)}, "
-            f"'{corpus.called(least)}' {count(lowest)}. Always to answer '{corpus.called(most)}' "
-            f"would be right in {percent(highest / total)}.",
-            "Judge by macro F1, not by accuracy; label more of the small classes if you can.",
-        )
-    ]
+        return
+    yield Finding(
+        "imbalance",
+        "warning" if ratio >= _VERY_UNEVEN else "note",
+        highest,
+        f"The classes of {name} are uneven: '{corpus.called(most)}' has {rows_of(highest)}, "
+        f"'{corpus.called(least)}' {count(lowest)}. Always to answer '{corpus.called(most)}' "
+        f"would be right in {percent(highest / total)}.",
+        "Judge by macro F1, not by accuracy; label more of the small classes if you can.",
+    )
 
 
 def _other_classes(
     name: str, counts: Counter[Label], training: Counter[Label], facts: Facts
-) -> list[Finding]:
+) -> Iterator[Finding]:
     corpus = facts.corpus
     strange = [label for label in counts if label not in training]
     missing = [label for label in training if label not in counts]
-    found = []
     if strange:
         members = {label: counts[label] for label in strange}
         part = corpus.names.index(name)
@@ -146,29 +139,24 @@ def _other_classes(
             for row in corpus.rows_of(part)
             if _has(respelled(corpus.labels[row], facts.spelling), members)
         ]
-        found.append(
-            Finding(
-                "unknown_class",
-                "error",
-                len(rows),
-                f"{name} has classes that {TRAIN} lacks: {_listed(strange, counts, corpus)}.",
-                "Write labels as in the training rows, or set these rows aside: "
-                "--on-unknown-classes skip.",
-                tuple(map(corpus.example, rows[:EXAMPLES])),
-            )
+        yield Finding(
+            "unknown_class",
+            "error",
+            len(rows),
+            f"{name} has classes that {TRAIN} lacks: {_listed(strange, counts, corpus)}.",
+            "Write labels as in the training rows, or set these rows aside: "
+            "--on-unknown-classes skip.",
+            tuple(map(corpus.example, rows[:EXAMPLES])),
         )
     if missing:
-        found.append(
-            Finding(
-                "missing_class",
-                "warning",
-                len(missing),
-                f"{name} has no row of {_listed(missing, training, corpus)}: "
-                "nothing is measured of it there.",
-                f"Add some to {name}.",
-            )
+        yield Finding(
+            "missing_class",
+            "warning",
+            len(missing),
+            f"{name} has no row of {_listed(missing, training, corpus)}: "
+            "nothing is measured of it there.",
+            f"Add some to {name}.",
         )
-    return found
 
 
 def _listed(labels: Sequence[Label], counts: Counter[Label], corpus: Corpus) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from textlora.data.tables import RejectedRow
 from textlora.inspection.copies import Leaks, respelled
@@ -33,28 +33,25 @@ def content_findings(
     return found if lengths is None else [*found, *_truncation(lengths, longest_allowed)]
 
 
-def _bad_rows(facts: Facts) -> list[Finding]:
+def _bad_rows(facts: Facts) -> Iterator[Finding]:
     bad = [row for row in facts.rejected if row not in facts.without_text]
     if not bad:
-        return []
+        return
     reasons = Counter(row.reason for row in bad).most_common(EXAMPLES)
     told = "; ".join(f"{reason} ({count(rows)})" for reason, rows in reasons)
     more = "; …" if len(Counter(row.reason for row in bad)) > EXAMPLES else ""
-    return [
-        Finding(
-            "bad_rows",
-            "error",
-            len(bad),
-            f"{rows_of(len(bad))} cannot be read: {told}{more}.",
-            "Mend them, or train without them: --on-bad-rows skip.",
-            _rejected_examples(bad, facts),
-        )
-    ]
+    yield Finding(
+        "bad_rows",
+        "error",
+        len(bad),
+        f"{rows_of(len(bad))} cannot be read: {told}{more}.",
+        "Mend them, or train without them: --on-bad-rows skip.",
+        _rejected_examples(bad, facts),
+    )
 
 
-def _cut_off(facts: Facts) -> list[Finding]:
+def _cut_off(facts: Facts) -> Iterator[Finding]:
     """Return files whose last row cannot be taken apart, as after a broken download."""
-    found = []
     last: dict[str, int] = {}
     for table in facts.corpus.tables:
         last[table.source] = max(last.get(table.source, 0), *table.lines, 0)
@@ -62,80 +59,70 @@ def _cut_off(facts: Facts) -> list[Finding]:
         last[row.source] = max(last.get(row.source, 0), row.line)
     for row in facts.rejected:
         if row.column is None and row.line == last[row.source]:
-            found.append(
-                Finding(
-                    "cut_off",
-                    "error",
-                    1,
-                    f"The last row of {row.source} is broken: the file may have been cut off.",
-                    "Fetch or export the file again.",
-                    _rejected_examples([row], facts),
-                )
+            yield Finding(
+                "cut_off",
+                "error",
+                1,
+                f"The last row of {row.source} is broken: the file may have been cut off.",
+                "Fetch or export the file again.",
+                _rejected_examples([row], facts),
             )
-    return found
 
 
-def _empty(facts: Facts) -> list[Finding]:
+def _empty(facts: Facts) -> Iterator[Finding]:
     rejected, rows = facts.without_text, facts.empty
     if not rejected and not rows:
-        return []
+        return
     examples = [*_rejected_examples(rejected, facts), *map(facts.corpus.example, rows[:EXAMPLES])]
     number = len(rejected) + len(rows)
-    return [
-        Finding(
-            "empty",
-            "error" if rejected else "warning",
-            number,
-            f"{rows_of(number)} {have(number)} no text"
-            + (" (nothing but markup or invisible characters)." if not rejected else "."),
-            "Remove such rows; textlora inspect --fix does so in copies of the files.",
-            tuple(examples[:EXAMPLES]),
-        )
-    ]
+    yield Finding(
+        "empty",
+        "error" if rejected else "warning",
+        number,
+        f"{rows_of(number)} {have(number)} no text"
+        + (" (nothing but markup or invisible characters)." if not rejected else "."),
+        "Remove such rows; textlora inspect --fix does so in copies of the files.",
+        tuple(examples[:EXAMPLES]),
+    )
 
 
-def _short(facts: Facts) -> list[Finding]:
+def _short(facts: Facts) -> Iterator[Finding]:
     empty = set(facts.empty)
     rows = [
         row for row, words in enumerate(facts.word_counts) if words < FEW_WORDS and row not in empty
     ]
     if not rows:
-        return []
+        return
     share = len(rows) / len(facts.corpus)
-    return [
-        Finding(
-            "short",
-            "warning" if share >= _MANY else "note",
-            len(rows),
-            f"{texts_of(len(rows))} {have(len(rows))} fewer than {FEW_WORDS} words "
-            f"({percent(share)}).",
-            "See whether a person could tell the class from so little; if not, remove them.",
-            tuple(map(facts.corpus.example, rows[:EXAMPLES])),
-        )
-    ]
+    yield Finding(
+        "short",
+        "warning" if share >= _MANY else "note",
+        len(rows),
+        f"{texts_of(len(rows))} {have(len(rows))} fewer than {FEW_WORDS} words ({percent(share)}).",
+        "See whether a person could tell the class from so little; if not, remove them.",
+        tuple(map(facts.corpus.example, rows[:EXAMPLES])),
+    )
 
 
-def _html(facts: Facts) -> list[Finding]:
+def _html(facts: Facts) -> Iterator[Finding]:
     if not facts.html:
-        return []
+        return
     share = len(facts.html) / len(facts.corpus)
-    return [
-        Finding(
-            "html",
-            "warning" if share >= _MANY else "note",
-            len(facts.html),
-            f"{texts_of(len(facts.html))} {have(len(facts.html))} HTML in "
-            f"{'it' if len(facts.html) == 1 else 'them'} ({percent(share)}).",
-            "Train without it: --set data.strip_html=true.",
-            tuple(map(facts.corpus.example, facts.html[:EXAMPLES])),
-        )
-    ]
+    yield Finding(
+        "html",
+        "warning" if share >= _MANY else "note",
+        len(facts.html),
+        f"{texts_of(len(facts.html))} {have(len(facts.html))} HTML in "
+        f"{'it' if len(facts.html) == 1 else 'them'} ({percent(share)}).",
+        "Train without it: --set data.strip_html=true.",
+        tuple(map(facts.corpus.example, facts.html[:EXAMPLES])),
+    )
 
 
-def _truncation(lengths: Lengths, longest_allowed: int | None) -> list[Finding]:
+def _truncation(lengths: Lengths, longest_allowed: int | None) -> Iterator[Finding]:
     loss = lengths.chosen
     if not lengths.truncated:
-        return []
+        return
     better = [
         other
         for other in lengths.losses
@@ -150,17 +137,15 @@ def _truncation(lengths: Lengths, longest_allowed: int | None) -> list[Finding]:
             f"--set data.max_length={best.max_length} would cut off {percent(best.token_share)}; "
             "training takes longer."
         )
-    return [
-        Finding(
-            "truncation",
-            "warning" if loss.token_share >= _MUCH_LOST else "note",
-            lengths.truncated,
-            f"{texts_of(lengths.truncated)} {'is' if lengths.truncated == 1 else 'are'} longer "
-            f"than {lengths.max_length} tokens ({percent(lengths.truncated / lengths.rows)}); "
-            f"{percent(loss.token_share)} of all tokens are cut off.",
-            remedy,
-        )
-    ]
+    yield Finding(
+        "truncation",
+        "warning" if loss.token_share >= _MUCH_LOST else "note",
+        lengths.truncated,
+        f"{texts_of(lengths.truncated)} {_are(lengths.truncated)} longer "
+        f"than {lengths.max_length} tokens ({percent(lengths.truncated / lengths.rows)}); "
+        f"{percent(loss.token_share)} of all tokens are cut off.",
+        remedy,
+    )
 
 
 def _rejected_examples(rows: Sequence[RejectedRow], facts: Facts) -> tuple[Example, ...]:
@@ -224,28 +209,24 @@ def copy_findings(facts: Facts, *, will_be_split: bool) -> list[Finding]:
     ]
 
 
-def _leaks(facts: Facts, leaks: Leaks, kind: str) -> list[Finding]:
+def _leaks(facts: Facts, leaks: Leaks, kind: str) -> Iterator[Finding]:
     corpus = facts.corpus
-    found = []
     for (earlier, later), rows in leaks.items():
         name, judged = corpus.names[earlier], corpus.names[later]
         share = len(rows) / len(corpus.rows_of(later))
         seen = "seen in training" if name == TRAIN else "used for choices already"
         nearly = "nearly the same " if kind == "near_leakage" else ""
         much = share >= _MUCH_SHARED
-        found.append(
-            Finding(
-                kind,
-                "error" if much else "warning",
-                len(rows),
-                f"{rows_of(len(rows))} of {judged} ({percent(share)}) {_are(len(rows))} "
-                f"{nearly}in {name}, too: {seen}, so the figures on {judged} come out "
-                f"{'' if much else 'a little '}too good.",
-                _leak_remedy(kind, name, judged),
-                tuple(_pair(facts, row, copy) for row, copy in list(rows.items())[:EXAMPLES]),
-            )
+        yield Finding(
+            kind,
+            "error" if much else "warning",
+            len(rows),
+            f"{rows_of(len(rows))} of {judged} ({percent(share)}) {_are(len(rows))} "
+            f"{nearly}in {name}, too: {seen}, so the figures on {judged} come out "
+            f"{'' if much else 'a little '}too good.",
+            _leak_remedy(kind, name, judged),
+            tuple(_pair(facts, row, copy) for row, copy in list(rows.items())[:EXAMPLES]),
         )
-    return found
 
 
 def _leak_remedy(kind: str, earlier: str, later: str) -> str:
@@ -256,9 +237,8 @@ def _leak_remedy(kind: str, earlier: str, later: str) -> str:
 
 def _repeats(
     facts: Facts, rows: Mapping[int, int], kind: str, will_be_split: bool
-) -> list[Finding]:
+) -> Iterator[Finding]:
     corpus = facts.corpus
-    found = []
     for part, name in enumerate(corpus.names):
         members = [row for row in corpus.rows_of(part) if row in rows]
         if not members:
@@ -273,18 +253,15 @@ def _repeats(
             else ""
         )
         many: Severity = "error" if split else "warning"
-        found.append(
-            Finding(
-                kind,
-                many if share >= _MANY_COPIES else "warning" if split else "note",
-                len(members),
-                f"{texts_of(len(members))} of {name} {_are(len(members))} {nearly}the same as one "
-                f"before ({percent(share)}).{after}",
-                _remedy(kind),
-                tuple(_pair(facts, row, rows[row]) for row in members[:EXAMPLES]),
-            )
+        yield Finding(
+            kind,
+            many if share >= _MANY_COPIES else "warning" if split else "note",
+            len(members),
+            f"{texts_of(len(members))} of {name} {_are(len(members))} {nearly}the same as one "
+            f"before ({percent(share)}).{after}",
+            _remedy(kind),
+            tuple(_pair(facts, row, rows[row]) for row in members[:EXAMPLES]),
         )
-    return found
 
 
 def _remedy(kind: str) -> str:
@@ -293,24 +270,22 @@ def _remedy(kind: str) -> str:
     return "Look at the pairs: keep one of each where they are the same text, edited."
 
 
-def _conflicts(facts: Facts) -> list[Finding]:
+def _conflicts(facts: Facts) -> Iterator[Finding]:
     groups = facts.conflicts
     if not groups:
-        return []
+        return
     corpus = facts.corpus
     rows = sum(len(group) for group in groups)
     share = rows / len(corpus)
-    return [
-        Finding(
-            "conflicts",
-            "error" if share >= _MANY_COPIES else "warning",
-            rows,
-            f"{texts_of(len(groups))} {'has' if len(groups) == 1 else 'have'} different labels "
-            f"in different rows ({count(rows)} rows).",
-            "Give each text one label, or remove its rows; textlora inspect --fix removes them.",
-            tuple(_conflict(facts, sorted(group)) for group in groups[:EXAMPLES]),
-        )
-    ]
+    yield Finding(
+        "conflicts",
+        "error" if share >= _MANY_COPIES else "warning",
+        rows,
+        f"{texts_of(len(groups))} {have(len(groups))} different labels "
+        f"in different rows ({count(rows)} rows).",
+        "Give each text one label, or remove its rows; textlora inspect --fix removes them.",
+        tuple(_conflict(facts, sorted(group)) for group in groups[:EXAMPLES]),
+    )
 
 
 def _conflict(facts: Facts, group: list[int]) -> Example:

@@ -13,7 +13,7 @@ from textlora.config import DataConfig
 from textlora.data.hub import TEST_SPLITS, TRAIN_SPLITS
 from textlora.data.reading import Place, Plan, options_of, place_of, plan_sources, read_raw
 from textlora.data.rows import NoLabelsError, collect_rows, refuse_unlabelled, settle_labels
-from textlora.data.tables import Label, ReadOptions, TextTable, shown
+from textlora.data.tables import Label, ReadOptions, TextTable, shortened, shown
 from textlora.errors import DataError
 from textlora.inspection.records import Example, Finding
 
@@ -119,8 +119,7 @@ def short_names(sources: Iterable[str]) -> dict[str, str]:
 
 def clipped(text: str) -> str:
     """Return the start of a text, on one line."""
-    line = " ".join(shown(text).split())
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 1].rstrip() + "…"
+    return shortened(" ".join(shown(text).split()), _SHOWN)
 
 
 @dataclass(frozen=True)

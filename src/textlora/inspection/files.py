@@ -22,7 +22,7 @@ from textlora.inspection.facts import Facts
 from textlora.inspection.fixing import Target
 from textlora.inspection.inspecting import describe, inspect_tables, measure_lengths
 from textlora.inspection.records import Estimate, Inspection, Lengths
-from textlora.report.terminal import LongWork
+from textlora.report.progress import LongWork
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from textlora.inspection.records import (
     Finding,
     Inspection,
     LengthBin,
+    LengthLoss,
     Lengths,
-    Loss,
     PartSummary,
 )
 
@@ -60,11 +60,11 @@ def measure_lengths(sequences: Mapping[str, TokenizedTexts], max_length: int) ->
     )
 
 
-def _loss(lengths: npt.NDArray[np.int64], max_length: int) -> Loss:
+def _loss(lengths: npt.NDArray[np.int64], max_length: int) -> LengthLoss:
     longer = lengths > max_length
     lost = int((lengths[longer] - max_length).sum())
     rows = int(longer.sum())
-    return Loss(max_length, rows, rows / len(lengths), lost / int(lengths.sum()))
+    return LengthLoss(max_length, rows, rows / len(lengths), lost / int(lengths.sum()))
 
 
 def _histogram(lengths: npt.NDArray[np.int64]) -> tuple[LengthBin, ...]:

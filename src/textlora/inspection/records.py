@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
-from pydantic import TypeAdapter
-
-Severity = Literal["error", "warning", "note"]
-"""error: training refuses it, or its figures mean little; warning: worth mending; note: to know."""
+from textlora.metrics.records import Record
+from textlora.report.view import Example as Example
+from textlora.report.view import Finding, LengthLoss
+from textlora.report.view import Severity as Severity
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 KINDS = (
@@ -20,46 +20,6 @@ KINDS = (
 """What a finding can be about; of two that are equally severe, the one named first is worse."""
 
 FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Example:
-    """A row that shows a finding.
-
-    Args:
-        part: the part it is in.
-        source: the file, folder or dataset as the user named it.
-        line: line of a text file, row of a table, or index of a list.
-        text: the start of the text.
-        note: what is special about the row, such as where its copy is.
-    """
-
-    part: str
-    source: str
-    line: int
-    text: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing about the data that a person should know.
-
-    Args:
-        kind: what it is about, one of `KINDS`.
-        severity: how much it matters.
-        count: rows (or labels, or classes) that it concerns.
-        message: what it is, as a sentence.
-        remedy: what to do about it.
-        examples: a few of the rows.
-    """
-
-    kind: str
-    severity: Severity
-    count: int
-    message: str
-    remedy: str = ""
-    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,23 +58,6 @@ class LengthBin:
 
 
 @dataclass(frozen=True)
-class Loss:
-    """What is cut off at a length.
-
-    Args:
-        max_length: tokens that a text may have.
-        rows: texts that are longer.
-        row_share: these as a share of all texts.
-        token_share: tokens cut off as a share of all tokens.
-    """
-
-    max_length: int
-    rows: int
-    row_share: float
-    token_share: float
-
-
-@dataclass(frozen=True)
 class Lengths:
     """How long the texts are in tokens of the chosen model, special tokens included.
 
@@ -138,10 +81,10 @@ class Lengths:
     p95: int
     longest: int
     bins: tuple[LengthBin, ...]
-    losses: tuple[Loss, ...]
+    losses: tuple[LengthLoss, ...]
 
     @property
-    def chosen(self) -> Loss:
+    def chosen(self) -> LengthLoss:
         """What the chosen length cuts off."""
         return next(loss for loss in self.losses if loss.max_length == self.max_length)
 
@@ -188,7 +131,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Inspection:
+class Inspection(Record):
     """Everything that an inspection found.
 
     Args:
@@ -216,13 +159,4 @@ class Inspection:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the inspection as values that JSON can hold."""
-        return {"format": FORMAT, **asdict(self)}
-
-    @classmethod
-    def from_dict(cls, saved: dict[str, Any]) -> Inspection:
-        """Return the inspection that `to_dict` described.
-
-        Raises:
-            ValueError: the values describe none.
-        """
-        return TypeAdapter(cls).validate_python(saved)
+        return {"format": FORMAT, **super().to_dict()}

@@ -16,14 +16,21 @@ A head with one output unit is a choice between two classes, too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from textlora.metrics.scores import FloatArray, IntArray, as_choices, log_loss_of_logits, one_hot
+from textlora.metrics.records import Record
+from textlora.metrics.scores import (
+    FloatArray,
+    IntArray,
+    as_choices,
+    log_loss_of_logits,
+    one_hot,
+    right_rows,
+    two_sided,
+)
 
 BINS = 15
 
@@ -60,8 +67,8 @@ def reliability_bins(
         probabilities: float `[n, k]`.
         bins: number of bins; those without rows are left out.
     """
-    probable, truth = _two_sided(probabilities, targets)
-    return _bins(probable.max(axis=1), probable.argmax(axis=1) == truth, bins)
+    probable, truth = two_sided(*checked(probabilities, targets))
+    return _bins(probable.max(axis=1), right_rows(truth, probable.argmax(axis=1)), bins)
 
 
 def _bins(
@@ -120,7 +127,7 @@ def brier_score(targets: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
         targets: the truth.
         probabilities: float `[n, k]`.
     """
-    probable, truth = _two_sided(probabilities, targets)
+    probable, truth = two_sided(*checked(probabilities, targets))
     members = one_hot(truth, probable.shape[1])
     return float(np.mean(np.sum((probable - members) ** 2, axis=1)))
 
@@ -145,15 +152,6 @@ def checked(values: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[FloatArray, 
     return numbers, truth
 
 
-def _two_sided(probabilities: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[FloatArray, IntArray]:
-    """Return probabilities `[m, c]` whose rows sum to 1, and class numbers `[m]`."""
-    values, truth = checked(probabilities, targets)
-    if truth.ndim == 2:
-        yes = values.reshape(-1, 1)
-        values, truth = np.concatenate([1 - yes, yes], axis=1), truth.ravel()
-    return values, truth
-
-
 # Beyond these a temperature says that there is nothing to learn from the rows.
 LOWEST, HIGHEST = 0.05, 20.0
 ALL_RIGHT = "Every validation answer is right: there is nothing to fit a temperature on."
@@ -175,11 +173,6 @@ class ProbabilityFigures:
     nll: float
     bins: tuple[ReliabilityBin, ...]
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ProbabilityFigures:
-        """Rebuild from plain values."""
-        return cls(**{**values, "bins": tuple(ReliabilityBin(**entry) for entry in values["bins"])})
-
 
 @dataclass(frozen=True)
 class PartCalibration:
@@ -197,14 +190,9 @@ class PartCalibration:
         shape = np.shape(targets)
         return cls(_figures(choices, truth, shape), _figures(choices / temperature, truth, shape))
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> PartCalibration:
-        """Rebuild from plain values."""
-        return cls(*(ProbabilityFigures.from_dict(values[name]) for name in ("before", "after")))
-
 
 @dataclass(frozen=True)
-class Calibration:
+class Calibration(Record):
     """A temperature, and what it does.
 
     Args:
@@ -227,21 +215,6 @@ class Calibration:
     def tested(self, logits: npt.ArrayLike, targets: npt.ArrayLike) -> Calibration:
         """Return the same with the figures of the test part, from its raw logits."""
         return replace(self, test=PartCalibration.of(logits, targets, self.temperature))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON can hold."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
-        """Rebuild from `to_dict`'s values, also after a trip through JSON."""
-        test = values["test"]
-        return cls(
-            temperature=values["temperature"],
-            validation=PartCalibration.from_dict(values["validation"]),
-            test=None if test is None else PartCalibration.from_dict(test),
-            note=values["note"],
-        )
 
 
 def calibrate(logits: npt.ArrayLike, targets: npt.ArrayLike) -> Calibration:
@@ -303,7 +276,7 @@ def _figures(choices: FloatArray, truth: IntArray, shape: tuple[int, ...]) -> Pr
 
 
 def _all_right(choices: FloatArray, truth: IntArray) -> bool:
-    return bool((choices.argmax(axis=1) == truth).all())
+    return bool(right_rows(truth, choices.argmax(axis=1)).all())
 
 
 def _choices(logits: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[FloatArray, IntArray]:

@@ -6,9 +6,8 @@ same numbers, offline.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,8 @@ import numpy.typing as npt
 from textlora.metrics import scores
 from textlora.metrics.calibration import brier_score, expected_calibration_error
 from textlora.metrics.decisions import BY_PROBABILITY, Decision
-from textlora.metrics.scores import FloatArray, IntArray
+from textlora.metrics.records import Record
+from textlora.metrics.scores import FloatArray, IntArray, right_rows
 
 MANY_CLASSES = 20
 """With more, a table of them begins with what is worst."""
@@ -49,7 +49,7 @@ class ClassMetrics:
 
 
 @dataclass(frozen=True)
-class ClassificationMetrics:
+class ClassificationMetrics(Record):
     """The figures of one part of the data.
 
     Args:
@@ -107,33 +107,6 @@ class ClassificationMetrics:
             return self.per_class
         return tuple(sorted(self.per_class, key=lambda entry: (not entry.support, entry.f1)))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures as plain values that JSON can hold."""
-        values = asdict(self)
-        values["labels"] = list(self.labels)
-        values["per_class"] = list(values["per_class"])
-        if self.confusion_matrix is not None:
-            values["confusion_matrix"] = [list(row) for row in self.confusion_matrix]
-        return values
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ClassificationMetrics:
-        """Rebuild the figures from `to_dict`'s values, also after a trip through JSON.
-
-        Raises:
-            TypeError: a figure is missing, or there is one too many.
-        """
-        matrix = values["confusion_matrix"]
-        return cls(
-            **{
-                **values,
-                "labels": tuple(values["labels"]),
-                "accuracy_interval": Interval(**values["accuracy_interval"]),
-                "per_class": tuple(ClassMetrics(**entry) for entry in values["per_class"]),
-                "confusion_matrix": None if matrix is None else tuple(map(tuple, matrix)),
-            }
-        )
-
 
 def classification_metrics(
     targets: npt.ArrayLike,
@@ -165,7 +138,7 @@ def classification_metrics(
     truth, probable = _checked(targets, probabilities, label_names, multi_label)
     # by the probabilities as they came: a threshold was chosen on these, not on tidier ones
     predicted = decision.labels(probabilities, multi_label)
-    rows, correct = len(truth), scores.correct(truth, predicted)
+    rows, correct = len(truth), int(right_rows(truth, predicted).sum())
     precision, recall, f1 = scores.macro(truth, predicted)
     return ClassificationMetrics(
         rows=rows,
@@ -246,80 +219,3 @@ def _per_class(
             label_names, scores.each_class(truth, predicted, len(label_names)), strict=True
         )
     )
-
-
-# The buckets up to max_length; one more holds what is longer.
-_WITHIN = 4
-
-
-@dataclass(frozen=True)
-class LengthBucket:
-    """The texts between two lengths, and how many of them are right.
-
-    Args:
-        low: fewest tokens of a text, special tokens included.
-        high: most tokens; None: there is no upper end.
-        rows: number of texts, at least 1.
-        accuracy: share of them right; multi-label: with every label right.
-        interval: Wilson's interval of the accuracy.
-    """
-
-    low: int
-    high: int | None
-    rows: int
-    accuracy: float
-    interval: Interval
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON can hold."""
-        return asdict(self)
-
-
-def accuracy_by_length(
-    full_lengths: npt.ArrayLike,
-    targets: npt.ArrayLike,
-    predicted: npt.ArrayLike,
-    *,
-    max_length: int,
-) -> tuple[LengthBucket, ...]:
-    """Sort texts by length into fixed buckets, and count the right ones in each.
-
-    The edges are the quarters of `max_length`, so that they do not move with the data and
-    runs can be compared: 0-128, 129-256, 257-384, 385-512 and more for 512.
-
-    Args:
-        full_lengths: tokens of each text before truncation, int `[n]`.
-        targets: class numbers, int `[n]`; multi-label: 0 or 1, int `[n, k]`.
-        predicted: what `metrics.predicted_labels` decided, in the shape of the targets.
-        max_length: tokens that the model sees at once.
-
-    Returns:
-        The buckets that have texts, from short to long.
-
-    Raises:
-        ValueError: the shapes do not fit together.
-    """
-    lengths, truth = np.asarray(full_lengths), np.asarray(targets)
-    answers = np.asarray(predicted)
-    if lengths.ndim != 1 or truth.shape != answers.shape or truth.shape[:1] != lengths.shape:
-        raise ValueError(
-            f"lengths {lengths.shape}, targets {truth.shape} and predictions {answers.shape} "
-            "do not fit together"
-        )
-    right = (truth == answers).reshape(len(lengths), -1).all(axis=1) if len(lengths) else truth
-    edges = np.array([max_length * part // _WITHIN for part in range(1, _WITHIN + 1)])
-    # Equal edges, for a max_length below four, would be buckets that no text can be in.
-    edges = np.unique(edges[edges > 0])
-    place = np.searchsorted(edges, lengths)
-    lows = [0, *(int(edge) + 1 for edge in edges)]
-    highs = [*map(int, edges), None]
-    return tuple(
-        _bucket(low, high, right[place == number])
-        for number, (low, high) in enumerate(zip(lows, highs, strict=True))
-        if (place == number).any()
-    )
-
-
-def _bucket(low: int, high: int | None, right: npt.NDArray[np.bool_]) -> LengthBucket:
-    rows, correct = len(right), int(right.sum())
-    return LengthBucket(low, high, rows, correct / rows, wilson_interval(correct, rows))

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from textlora.errors import ConfigError
-from textlora.metrics.scores import FloatArray, IntArray
+from textlora.metrics.records import Record
+from textlora.metrics.scores import FloatArray, IntArray, probability_of, ratio
 
 Counts = npt.NDArray[Any]
 Score = Callable[[Counts, Counts, Counts, Counts], FloatArray]
@@ -135,18 +136,14 @@ def _log_odds(probabilities: FloatArray) -> FloatArray:
     return np.asarray(logit(np.clip(probabilities, *_OPEN)))
 
 
-def _ratio(part: Counts, whole: Counts) -> FloatArray:
-    return np.asarray(np.where(whole > 0, part / np.where(whole > 0, whole, 1), 0.0))
-
-
 def accuracy(tp: Counts, fp: Counts, fn: Counts, tn: Counts) -> FloatArray:
     """Return the share that is right."""
-    return _ratio(tp + tn, tp + fp + fn + tn)
+    return ratio(tp + tn, tp + fp + fn + tn)
 
 
 def f1(tp: Counts, fp: Counts, fn: Counts, tn: Counts) -> FloatArray:
     """Return the F1 of "yes"; 0 where there is neither a true nor a predicted one."""
-    return _ratio(2 * tp, 2 * tp + fp + fn)
+    return ratio(2 * tp, 2 * tp + fp + fn)
 
 
 def macro_f1(tp: Counts, fp: Counts, fn: Counts, tn: Counts) -> FloatArray:
@@ -157,7 +154,7 @@ def macro_f1(tp: Counts, fp: Counts, fn: Counts, tn: Counts) -> FloatArray:
 def mcc(tp: Counts, fp: Counts, fn: Counts, tn: Counts) -> FloatArray:
     """Return Matthews' correlation coefficient; 0 where an answer or a class is alone."""
     sides = [np.sqrt((a + b).astype(float)) for a, b in ((tp, fp), (tp, fn), (tn, fp), (tn, fn))]
-    return _ratio(tp * tn - fp * fn, sides[0] * sides[1] * sides[2] * sides[3])
+    return ratio(tp * tn - fp * fn, sides[0] * sides[1] * sides[2] * sides[3])
 
 
 Threshold = Literal["default", "accuracy", "f1", "mcc"]
@@ -169,7 +166,7 @@ _OF_A_LABEL: dict[str, Score] = {"accuracy": accuracy, "f1": f1, "mcc": mcc}
 
 
 @dataclass(frozen=True)
-class Decision:
+class Decision(Record):
     """A rule that turns probabilities into answers.
 
     Args:
@@ -202,11 +199,7 @@ class Decision:
         The answered class's probability; multi-label: that of the least sure label, where a
         label that is not given counts with the probability of its absence.
         """
-        probable = np.asarray(probabilities, dtype=np.float64)
-        answers = self.labels(probabilities, multi_label)
-        if multi_label:
-            return np.asarray(np.where(answers == 1, probable, 1 - probable).min(axis=1))
-        return np.asarray(probable[np.arange(len(answers)), answers])
+        return probability_of(self.labels(probabilities, multi_label), probabilities)
 
     def mean_cost(self, targets: npt.ArrayLike, answers: IntArray) -> float | None:
         """Return what answers, class numbers `[n]`, cost on average; None without costs."""
@@ -214,16 +207,6 @@ class Decision:
             return None
         truth = np.asarray(targets, dtype=np.int64)
         return float(np.asarray(self.costs)[truth, answers].mean())
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Decision:
-        """Rebuild from the plain values that JSON holds."""
-        thresholds, costs = values["thresholds"], values["costs"]
-        return cls(
-            thresholds=None if thresholds is None else tuple(thresholds),
-            costs=None if costs is None else tuple(map(tuple, costs)),
-            min_confidence=values["min_confidence"],
-        )
 
 
 BY_PROBABILITY = Decision()
@@ -246,6 +229,11 @@ def predicted_labels(
     probable = np.asarray(probabilities)
     chosen = probable >= threshold if multi_label else probable.argmax(axis=1)
     return np.asarray(chosen, dtype=np.int64)
+
+
+def label_text(label: str | Sequence[str]) -> str:
+    """Return a label as text: several are joined by commas, none is "(none)"."""
+    return label if isinstance(label, str) else ", ".join(label) or "(none)"
 
 
 def check_rule(
@@ -323,9 +311,3 @@ def cost_matrix(costs: Costs, label_names: Sequence[str]) -> tuple[tuple[float, 
         tuple(float(costs.get(true, {}).get(taken, true != taken)) for taken in label_names)
         for true in label_names
     )
-
-
-def right_answers(targets: npt.ArrayLike, answers: IntArray) -> npt.NDArray[np.bool_]:
-    """Return which answers are right, bool `[n]`; multi-label: in every label."""
-    same = np.asarray(np.asarray(targets) == answers, dtype=np.bool_)
-    return np.asarray(same.all(axis=1), dtype=np.bool_) if same.ndim == 2 else same

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BeforeValidator, PlainSerializer
 
-from textlora.metrics.decisions import BY_PROBABILITY, Decision, right_answers
-from textlora.metrics.scores import FloatArray, IntArray
+from textlora.metrics.decisions import BY_PROBABILITY, Decision, label_text
+from textlora.metrics.records import Record
+from textlora.metrics.scores import probability_of, right_rows
 
 LEVELS = 5
 _TOP_WORDS = 5
@@ -45,8 +47,16 @@ class Span:
     end: int
 
 
+# Zero differences make it infinite, which JSON has no word for.
+_FiniteOrNull = Annotated[
+    float,
+    BeforeValidator(lambda value: math.inf if value is None else value),
+    PlainSerializer(lambda value: value if math.isfinite(value) else None),
+]
+
+
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Record):
     """What every word of a text did for one class.
 
     Args:
@@ -75,35 +85,11 @@ class Explanation:
     baseline_probability: float
     baseline: str
     delta: float
-    relative_delta: float
+    relative_delta: _FiniteOrNull
     steps: int
     converged: bool
     unseen: tuple[Span, ...] = ()
     note: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON can hold."""
-        values = asdict(self)
-        # Zero differences make it infinite, which JSON has no word for.
-        if not math.isfinite(self.relative_delta):
-            values["relative_delta"] = None
-        for name in ("words", "unseen"):
-            values[name] = list(values[name])
-        if not isinstance(self.label, str):
-            values["label"] = list(self.label)
-        return values
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Explanation:
-        """Rebuild from `to_dict`'s values."""
-        values = dict(values)
-        values["words"] = tuple(Word(**word) for word in values["words"])
-        values["unseen"] = tuple(Span(**span) for span in values["unseen"])
-        if not isinstance(values["label"], str):
-            values["label"] = tuple(values["label"])
-        if values["relative_delta"] is None:
-            values["relative_delta"] = math.inf
-        return cls(**values)
 
     def level(self, word: Word) -> int:
         """Return how much a word counts beside the strongest: -5 (against) to 5 (for)."""
@@ -198,12 +184,12 @@ def find_mistakes(
         decision: how probabilities become answers.
         most: how many to choose, of both kinds together.
     """
-    truth, probable = np.asarray(targets), np.asarray(probabilities, dtype=np.float64)
+    truth = np.asarray(targets)
     multi_label = truth.ndim == 2
     answers = decision.labels(probabilities, multi_label)
     answered = decision.confidences(probabilities, multi_label)
-    deserved = _of_the_truth(truth, probable)
-    wrong = np.flatnonzero(~right_answers(truth, answers))
+    deserved = probability_of(truth, probabilities)
+    wrong = np.flatnonzero(~right_rows(truth, answers))
     certain = wrong[np.argsort(-answered[wrong], kind="stable")]
     worst = wrong[:0]
     if multi_label or len(label_names) > 2:
@@ -223,14 +209,7 @@ def find_mistakes(
     return Mistakes(tuple(map(example, certain[:most])), tuple(map(example, worst)))
 
 
-def _of_the_truth(truth: IntArray, probable: FloatArray) -> FloatArray:
-    """Return how probable the label is, `[n]`; multi-label: that of the least probable part."""
-    if truth.ndim == 2:
-        return np.asarray(np.where(truth == 1, probable, 1 - probable).min(axis=1))
-    return np.asarray(probable[np.arange(len(truth)), truth])
-
-
 def _named(label: Any, names: Sequence[str]) -> str:
     if np.ndim(label) == 0:
         return names[int(label)]
-    return ", ".join(name for name, given in zip(names, label, strict=True) if given) or "(none)"
+    return label_text([name for name, given in zip(names, label, strict=True) if given])

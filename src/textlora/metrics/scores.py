@@ -7,6 +7,8 @@ any row to go by is 0, as `zero_division=0` has it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,11 +16,22 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 
-def correct(truth: IntArray, predicted: IntArray) -> int:
-    """Return the number of rows right; multi-label: in every label."""
-    from sklearn.metrics import accuracy_score
+def right_rows(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Return which rows are right, bool `[n]`; multi-label: in every label."""
+    same = np.asarray(truth) == np.asarray(predicted)
+    return np.asarray(same.all(axis=1) if same.ndim == 2 else same, np.bool_)
 
-    return int(accuracy_score(truth, predicted, normalize=False))
+
+def probability_of(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> FloatArray:
+    """Return how probable labels are, `[n]`, by probabilities `[n, k]`.
+
+    Multi-label: that of the least probable one, where a label that is not given counts with the
+    probability of its absence.
+    """
+    given, probable = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
+    if given.ndim == 2:
+        return np.asarray(np.where(given > 0, probable, 1 - probable).min(axis=1))
+    return np.asarray(probable[np.arange(len(given)), given])
 
 
 def each_class(
@@ -88,11 +101,10 @@ def log_loss(truth: IntArray, probable: FloatArray) -> float:
     Probabilities have lost the digits of what is nearly certain: where there are logits, ask
     `log_loss_of_logits`. Here a probability counts as at least 2e-16, as in scikit-learn.
     """
-    values = np.asarray(probable, dtype=np.float64)
-    if truth.ndim == 2:
-        yes = values.reshape(-1, 1)
-        values, truth = np.concatenate([1 - yes, yes], axis=1), truth.ravel()
-    return _cross_entropy(np.log(values.clip(np.finfo(np.float64).eps, 1)), truth)
+    from sklearn.metrics import log_loss as of_rows
+
+    values, numbers = two_sided(probable, truth)
+    return float(of_rows(numbers, values, labels=range(values.shape[1])))
 
 
 def log_loss_of_logits(truth: IntArray, logits: npt.ArrayLike) -> float:
@@ -100,7 +112,19 @@ def log_loss_of_logits(truth: IntArray, logits: npt.ArrayLike) -> float:
     from scipy.special import log_softmax
 
     values, numbers = as_choices(logits, truth)
-    return _cross_entropy(log_softmax(values, axis=1), numbers)
+    return float(-log_softmax(values, axis=1)[np.arange(len(numbers)), numbers].mean())
+
+
+def two_sided(probabilities: npt.ArrayLike, truth: IntArray) -> tuple[FloatArray, IntArray]:
+    """Return probabilities `[m, c]` whose rows sum to 1, and class numbers `[m]`.
+
+    For multi-label each label of each text is a choice of its own, between "no" and "yes".
+    """
+    values = np.asarray(probabilities, dtype=np.float64)
+    if truth.ndim == 2:
+        yes = values.reshape(-1, 1)
+        values, truth = np.concatenate([1 - yes, yes], axis=1), truth.ravel()
+    return values, truth
 
 
 def as_choices(logits: npt.ArrayLike, truth: IntArray) -> tuple[FloatArray, IntArray]:
@@ -132,8 +156,9 @@ def one_hot(targets: IntArray, classes: int) -> npt.NDArray[np.bool_]:
     return members
 
 
-def _cross_entropy(log_probabilities: FloatArray, truth: IntArray) -> float:
-    return float(-log_probabilities[np.arange(len(truth)), truth].mean())
+def ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> FloatArray:
+    """Return part / whole; 0 where the whole is nothing."""
+    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=np.asarray(whole) > 0)
 
 
 def _binary(

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from textlora.metrics.classification import Interval
-from textlora.metrics.scores import FloatArray, IntArray, one_hot
+from textlora.metrics.scores import FloatArray, IntArray, one_hot, ratio, right_rows
 
 RESAMPLES = 2_000
 # Fewer rows that only one of the two has right: the exact test, as is usual.
@@ -75,7 +75,7 @@ def macro_f1_of_rows(truth: IntArray, predicted: IntArray, classes: int) -> RowS
     def of_sums(sums: FloatArray) -> FloatArray:
         hits, true, guessed = np.split(sums, 3, axis=-1)
         either = true + guessed
-        f1 = _ratio(2 * hits, either)
+        f1 = ratio(2 * hits, either)
         counted = classes if over_all else (either > 0).sum(axis=-1)
         return np.asarray(f1.sum(axis=-1) / counted)
 
@@ -92,10 +92,10 @@ def mcc_of_rows(truth: IntArray, predicted: IntArray, classes: int) -> RowStatis
         hits, true, guessed = np.split(sums, 3, axis=-1)
         if each_label:
             spread = true * (count - true) * guessed * (count - guessed)
-            return np.asarray(_ratio(count * hits - true * guessed, np.sqrt(spread)).mean(axis=-1))
+            return np.asarray(ratio(count * hits - true * guessed, np.sqrt(spread)).mean(axis=-1))
         spread = (count**2 - (true**2).sum(axis=-1)) * (count**2 - (guessed**2).sum(axis=-1))
         covariance = count * hits.sum(axis=-1) - (true * guessed).sum(axis=-1)
-        return _ratio(covariance, np.sqrt(spread))
+        return ratio(covariance, np.sqrt(spread))
 
     return RowStatistic(rows, of_sums)
 
@@ -112,29 +112,27 @@ def mean_of_statistics(statistics: Sequence[RowStatistic]) -> RowStatistic:
     return RowStatistic(np.hstack([each.rows for each in statistics]), of_sums)
 
 
-def right_rows(truth: IntArray, predicted: IntArray) -> npt.NDArray[np.bool_]:
-    """Return which rows are right, bool `[n]`; multi-label: in every label."""
-    same = truth == predicted
-    return np.asarray(same if same.ndim == 1 else same.all(axis=1))
-
-
-def bootstrap_interval(
-    statistic: RowStatistic,
-    *,
-    resamples: int = RESAMPLES,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Interval:
-    """Return the percentile bootstrap interval of a figure.
+@dataclass(frozen=True)
+class Resampling:
+    """How the bootstrap is done.
 
     Args:
-        statistic: the figure, with its rows.
         resamples: how often the rows are drawn with replacement.
-        level: confidence level.
+        level: confidence level of the intervals.
         seed: of the draws.
     """
-    sums = _resampled_sums(statistic.rows, resamples, seed)
-    return _percentiles(statistic.of_sums(sums), level)
+
+    resamples: int = RESAMPLES
+    level: float = 0.95
+    seed: int = 0
+
+
+USUAL = Resampling()
+
+
+def bootstrap_interval(statistic: RowStatistic, how: Resampling = USUAL) -> Interval:
+    """Return the percentile bootstrap interval of a figure."""
+    return _percentiles(statistic.of_sums(_resampled_sums(statistic.rows, how)), how.level)
 
 
 @dataclass(frozen=True)
@@ -151,12 +149,7 @@ class PairedBootstrap:
 
 
 def paired_bootstrap(
-    first: RowStatistic,
-    second: RowStatistic,
-    *,
-    resamples: int = RESAMPLES,
-    level: float = 0.95,
-    seed: int = 0,
+    first: RowStatistic, second: RowStatistic, how: Resampling = USUAL
 ) -> PairedBootstrap:
     """Return the interval of first minus second, and whether it is chance, on the same rows.
 
@@ -169,12 +162,12 @@ def paired_bootstrap(
     """
     if len(first.rows) != len(second.rows):
         raise ValueError(f"{len(first.rows)} and {len(second.rows)} rows are not the same rows")
-    sums = _resampled_sums(np.hstack([first.rows, second.rows]), resamples, seed)
+    sums = _resampled_sums(np.hstack([first.rows, second.rows]), how)
     terms = first.rows.shape[1]
     differences = first.of_sums(sums[:, :terms]) - second.of_sums(sums[:, terms:])
     tail = min((differences <= 0).sum(), (differences >= 0).sum())
-    p_value = min(1.0, 2 * float(tail + 1) / (resamples + 1))
-    return PairedBootstrap(_percentiles(differences, level), p_value)
+    p_value = min(1.0, 2 * float(tail + 1) / (how.resamples + 1))
+    return PairedBootstrap(_percentiles(differences, how.level), p_value)
 
 
 @dataclass(frozen=True)
@@ -278,19 +271,15 @@ def paired_t_test(first: npt.ArrayLike, second: npt.ArrayLike, level: float = 0.
     return PairedTest(mean, interval, float(test.pvalue), count)
 
 
-def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
-
-
-def _resampled_sums(rows: FloatArray, resamples: int, seed: int) -> FloatArray:
+def _resampled_sums(rows: FloatArray, how: Resampling) -> FloatArray:
     """Return the sums `[resamples, terms]` over rows drawn with replacement."""
     kinds, counts = np.unique(rows, axis=0, return_counts=True)
-    draw = np.random.default_rng(seed)
+    draw = np.random.default_rng(how.seed)
     shares = counts / len(rows)
     # In blocks: where every row is of its own kind, all counts at once would fill the memory.
     blocks = [
         draw.multinomial(len(rows), shares, size=size).astype(np.float64) @ kinds
-        for size in _blocks(resamples, max(1, _WEIGHTS_AT_ONCE // len(kinds)))
+        for size in _blocks(how.resamples, max(1, _WEIGHTS_AT_ONCE // len(kinds)))
     ]
     return np.concatenate(blocks)
 

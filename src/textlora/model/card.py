@@ -15,7 +15,13 @@ from textlora.metrics.classification import ClassificationMetrics
 from textlora.metrics.statistics import judging_metric
 from textlora.model.encoders import Backbone
 from textlora.model.spec import ClassifierSpec
-from textlora.report.wording import count, decimal, headline, percent, rule_in_words
+from textlora.report.wording import (
+    count,
+    decimal,
+    headline,
+    percent,
+    rule_in_words,
+)
 
 _TEMPLATE = files("textlora.report") / "templates" / "model_card.md.j2"
 _HUB_NAMES = {BUNDLED_MODEL: "sentence-transformers/all-MiniLM-L6-v2"}

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from textlora.metrics.decisions import label_text
 from textlora.metrics.mistakes import LEVELS, Explanation, Span, Word
 from textlora.report.theme import DARK_MEDIA, FONT_STACK, css_variables
-from textlora.report.view import printable
+from textlora.report.view import EXCERPT, WHOLE_TEXT_LIMIT, printable
 from textlora.report.wording import percent
 
 # Text stays readable on the fullest background: see the theme's test.
@@ -58,7 +60,7 @@ def explanations_page(explanations: Sequence[Explanation], title: str) -> str:
     """Return explanations as one HTML page: no script, nothing from outside it."""
     articles = Markup("\n").join(
         _ARTICLE.format(
-            _safe(answer_in_words(explanation)),
+            _safe(label_text(explanation.label)),
             _safe(target_in_words(explanation)),
             words_html(explanation),
             _safe(quality_in_words(explanation)),
@@ -67,12 +69,6 @@ def explanations_page(explanations: Sequence[Explanation], title: str) -> str:
     )
     css = Markup(_page_css())  # noqa: S704 - made of constants
     return _PAGE.format(title=_safe(title), css=css, articles=articles)
-
-
-def answer_in_words(explanation: Explanation) -> str:
-    """Return the answer: "Positive", or the labels of a multi-label answer."""
-    label = explanation.label
-    return label if isinstance(label, str) else ", ".join(label) or "(none)"
 
 
 def target_in_words(explanation: Explanation) -> str:
@@ -142,6 +138,83 @@ def strongest_html(explanation: Explanation) -> Markup:
             )
         )
     return Markup('<p class="strongest">{} {}</p>').format(*sides)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """An explained text, as the report shows it.
+
+    Args:
+        marked: the passage, its words marked.
+        whole: the whole text, marked; None where the passage is the whole.
+        strongest: the words that count most, named.
+        quality: how exact the scores are.
+        characters: of the whole text.
+    """
+
+    marked: Markup
+    whole: Markup | None
+    strongest: Markup
+    quality: str
+    characters: int
+
+
+def passage(explanation: Explanation) -> Passage:
+    """Return the passage to show, and the whole text where that is longer."""
+    text = explanation.text
+    everything = Span(0, len(text))
+    whole = None
+    shown = everything
+    if len(text) > WHOLE_TEXT_LIMIT:
+        shown = strongest_passage(explanation)
+        whole = _marked(explanation, everything)
+    return Passage(
+        _marked(explanation, shown),
+        whole,
+        strongest_html(explanation),
+        quality_in_words(explanation),
+        len(text),
+    )
+
+
+def strongest_passage(explanation: Explanation, characters: int = EXCERPT) -> Span:
+    """Return the passage of whole words whose scores are largest, for and against together.
+
+    Args:
+        explanation: what every word did.
+        characters: its length at most; a single longer word is taken whole.
+    """
+    words = explanation.words
+    if not words:
+        return Span(0, min(characters, len(explanation.text)))
+    best, best_weight = Span(words[0].start, words[0].end), -1.0
+    first, weight = 0, 0.0
+    for word in words:
+        weight += abs(word.score)
+        while word.end - words[first].start > characters and words[first] is not word:
+            weight -= abs(words[first].score)
+            first += 1
+        if weight > best_weight:
+            best, best_weight = Span(words[first].start, word.end), weight
+    return best
+
+
+def _marked(explanation: Explanation, shown: Span) -> Markup:
+    before = "… " if shown.start > 0 else ""
+    after = " …" if shown.end < len(explanation.text) else ""
+    pieces, place = [], 0
+    for piece in explanation.pieces():
+        start = place if isinstance(piece, str) else piece.start
+        place = start + len(piece) if isinstance(piece, str) else max(place, piece.end)
+        low, high = max(start, shown.start), min(place, shown.end)
+        if low >= high:
+            continue
+        if isinstance(piece, str):
+            piece = piece[low - start : high - start]
+        elif not isinstance(piece, Word):
+            piece = Span(low, high)
+        pieces.append(piece_html(explanation, piece))
+    return Markup("{}{}{}").format(before, Markup("").join(pieces), after)
 
 
 def _safe(text: str) -> Markup:

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from pydantic import computed_field
+
 from textlora.metrics.classification import Interval
-from textlora.metrics.comparison import (
-    USUAL,
-    Answers,
-    Candidate,
-    Comparison,
-    Resampling,
-    candidate,
-    compare,
-)
+from textlora.metrics.comparison import Candidate, Comparison, Contender
+from textlora.metrics.records import Record
 from textlora.metrics.statistics import (
     NAMES,
+    USUAL,
     Metric,
     PairedTest,
+    Resampling,
     Spread,
     mean_of_statistics,
     paired_bootstrap,
     paired_t_test,
     spread,
 )
-from textlora.report.verdict import OPTIMISTIC, chance
+from textlora.report.verdict import chance
 from textlora.report.wording import (
+    CHOSEN_ON,
+    NO_TEST_PART,
     count,
     decimal,
     metric_value,
@@ -39,30 +38,10 @@ from textlora.report.wording import (
 )
 
 SEVERAL = "The p-values are each of one comparison: of many runs, one is soon low by chance."
-CHOSEN_ON = "These validation texts chose each run's best epoch, so the figures are optimistic."
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A classifier to be compared.
-
-    Args:
-        name: what it is called.
-        answers: what it makes of the rows.
-        seconds: training time; None: not known.
-        size_bytes: size of its adapter; None: not known.
-        metric: what its run is judged by; None: not known.
-    """
-
-    name: str
-    answers: Answers
-    seconds: float | None = None
-    size_bytes: int | None = None
-    metric: Metric | None = None
-
-
-@dataclass(frozen=True)
-class SideBySide:
+class SideBySide(Record):
     """Several classifiers on the same rows, each against the first.
 
     Args:
@@ -82,16 +61,14 @@ class SideBySide:
     metric: Metric = "accuracy"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON can hold."""
-        return {
-            **vars(self),
-            "candidates": [each.to_dict() for each in self.candidates],
-            "comparisons": [
-                {"name": each.name, "against": self.candidates[0].name, **comparison.to_dict()}
-                for each, comparison in zip(self.candidates[1:], self.comparisons, strict=True)
-            ],
-            "notes": list(self.notes),
-        }
+        """Return plain values that JSON can hold; a comparison says of whom it is."""
+        values = super().to_dict()
+        first, *others = (each.name for each in self.candidates)
+        values["comparisons"] = [
+            {"name": name, "against": first, **comparison}
+            for name, comparison in zip(others, values["comparisons"], strict=True)
+        ]
+        return values
 
     def sentence(self, number: int) -> str:
         """Return how one of the others stands to the first, in words; numbers start at 1."""
@@ -107,17 +84,21 @@ class SideBySide:
 
 
 def side_by_side(
-    contenders: Sequence[Contender], judged_on: str, how: Resampling = USUAL
+    contenders: Sequence[Contender],
+    judged_on: str,
+    metrics: Sequence[Metric | None] = (),
+    how: Resampling = USUAL,
 ) -> SideBySide:
     """Compare classifiers by the metric that the first known run is judged by, else by accuracy.
 
     Args:
         contenders: at least one, all asked about the same rows.
         judged_on: "test", "validation", or where the rows come from.
+        metrics: what their runs are judged by; None: not known.
         how: how the bootstrap is done.
     """
-    first = contenders[0].answers
-    known = list(dict.fromkeys(each.metric for each in contenders if each.metric is not None))
+    first = contenders[0].predictions
+    known = list(dict.fromkeys(each for each in metrics if each is not None))
     metric: Metric = known[0] if known else "accuracy"
     notes = [CHOSEN_ON] if judged_on == "validation" else []
     if len(known) > 1:
@@ -129,45 +110,14 @@ def side_by_side(
         notes.append(SEVERAL)
     return SideBySide(
         judged_on=judged_on,
-        rows=len(first.truth),
-        candidates=tuple(
-            candidate(
-                each.name, each.answers, how, seconds=each.seconds, size_bytes=each.size_bytes
-            )
-            for each in contenders
+        rows=len(first),
+        candidates=tuple(Candidate.of(each, how) for each in contenders),
+        comparisons=tuple(
+            Comparison.of(each.predictions, first, how, metric) for each in contenders[1:]
         ),
-        comparisons=tuple(compare(each.answers, first, how, metric) for each in contenders[1:]),
         notes=tuple(notes),
         metric=metric,
     )
-
-
-@dataclass(frozen=True)
-class Repetition:
-    """One training.
-
-    Args:
-        seed: its seed.
-        answers: what it makes of the judged rows.
-        seconds: training time.
-    """
-
-    seed: int
-    answers: Answers
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Rival:
-    """The baseline to beat, trained once.
-
-    Args:
-        result: its figures on the judged rows.
-        answers: what it makes of them.
-    """
-
-    result: Candidate
-    answers: Answers
 
 
 @dataclass(frozen=True)
@@ -192,7 +142,7 @@ class Advantage:
 
 
 @dataclass(frozen=True)
-class Repetitions:
+class Repetitions(Record):
     """Several seeds of one training.
 
     Args:
@@ -220,6 +170,7 @@ class Repetitions:
         """Mean and spread of what is judged by."""
         return {"accuracy": self.accuracy, "f1": self.macro_f1, "mcc": self.mcc}[self.metric]
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def sentence(self) -> str:
         """What follows, in plain words."""
@@ -238,66 +189,60 @@ class Repetitions:
         )
         if self.advantage is not None:
             words += f"; {_stands(self.advantage, metric)}"
-        return f"{words}. {OPTIMISTIC}" if self.part == "validation" else f"{words}."
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON can hold."""
-        return {**asdict(self), "sentence": self.sentence}
+        return f"{words}. {NO_TEST_PART}" if self.part == "validation" else f"{words}."
 
 
 def repetitions(
-    runs: Sequence[Repetition],
+    runs: Mapping[int, Contender],
     part: str,
-    rival: Rival | None,
+    baseline: Contender | None,
     how: Resampling = USUAL,
     metric: Metric = "accuracy",
 ) -> Repetitions:
     """Sum up several seeds.
 
     Args:
-        runs: two or more, all on the same rows.
+        runs: two or more by their seeds, all on the same rows.
         part: the judged part.
-        rival: the best baseline; None for no comparison.
+        baseline: the best one, trained once; None for no comparison.
         how: how the bootstrap is done.
         metric: what is judged by.
     """
-    entries = tuple(
+    entries: tuple[dict[str, Any], ...] = tuple(
         {
-            "seed": run.seed,
-            "accuracy": run.answers.accuracy,
-            "macro_f1": run.answers.value("f1"),
-            "mcc": run.answers.value("mcc"),
+            "seed": seed,
+            "accuracy": run.predictions.accuracy,
+            "macro_f1": run.predictions.value("f1"),
+            "mcc": run.predictions.value("mcc"),
             "seconds": run.seconds,
         }
-        for run in runs
+        for seed, run in runs.items()
     )
+    advantage = None
+    if baseline is not None:
+        advantage = _advantage(list(runs.values()), baseline, how, metric)
     return Repetitions(
         part=part,
-        rows=len(runs[0].answers.truth),
+        rows=len(next(iter(runs.values())).predictions),
         runs=entries,
         accuracy=spread([entry["accuracy"] for entry in entries]),
         macro_f1=spread([entry["macro_f1"] for entry in entries]),
         mcc=spread([entry["mcc"] for entry in entries]),
-        advantage=None if rival is None else _advantage(runs, rival, how, metric),
+        advantage=advantage,
         metric=metric,
     )
 
 
-def rival_of(name: str, answers: Answers, how: Resampling = USUAL, **costs: Any) -> Rival:
-    """Return a baseline with its figures; arguments as in `candidate`."""
-    return Rival(candidate(name, answers, how, **costs), answers)
-
-
 def _advantage(
-    runs: Sequence[Repetition], rival: Rival, how: Resampling, metric: Metric
+    runs: Sequence[Contender], baseline: Contender, how: Resampling, metric: Metric
 ) -> Advantage:
-    statistics = [run.answers.statistic(metric) for run in runs]
-    theirs = rival.answers.statistic(metric)
+    statistics = [run.predictions.statistic(metric) for run in runs]
+    theirs = baseline.predictions.statistic(metric)
     values = [each.value for each in statistics]
     return Advantage(
-        baseline=rival.result,
+        baseline=Candidate.of(baseline, how),
         over_seeds=paired_t_test(values, theirs.value, how.level),
-        over_texts=paired_bootstrap(mean_of_statistics(statistics), theirs, **asdict(how)).interval,
+        over_texts=paired_bootstrap(mean_of_statistics(statistics), theirs, how).interval,
     )
 
 

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy.typing as npt
+from pydantic import computed_field
+
 from textlora.metrics.classification import Interval
 from textlora.metrics.comparison import (
-    USUAL,
-    Answers,
     Candidate,
-    CandidateResult,
     Comparison,
+    Contender,
     JudgedPart,
-    Resampling,
-    Truth,
-    candidate,
-    compare,
-    nearest_baseline,
+    best_baseline,
 )
-from textlora.metrics.statistics import NAMES, Metric
+from textlora.metrics.records import Record
+from textlora.metrics.statistics import NAMES, USUAL, Metric, Resampling
 from textlora.report.wording import (
+    ALL_REFITTED,
+    NO_TEST_PART,
     count,
     duration,
     metric_value,
     p_value,
     points_interval,
     points_of,
-)
-
-OPTIMISTIC = (
-    "There is no test part: the best epoch was chosen on these very texts, so LoRA's figure "
-    "is optimistic."
 )
 
 
@@ -74,7 +69,7 @@ def verdict_sentence(
             f"{tuned.name} is not better than {baseline.name} on {texts}: it is {less} ({sure}); "
             f"{cost}.{_advice(tuned, baseline)}"
         )
-    return f"{words} {OPTIMISTIC}" if part == "validation" else words
+    return f"{words} {NO_TEST_PART}" if part == "validation" else words
 
 
 def evidence(comparison: Comparison) -> str:
@@ -118,30 +113,29 @@ def chosen_note(best: str, tied: tuple[str, ...], metric: Metric, part: str) -> 
     )
 
 
-def clean_note(
-    names: tuple[str, str], answers: tuple[Answers, Answers], comparison: Comparison, part: str
-) -> str:
+def clean_note(tuned: Contender, baseline: Contender, comparison: Comparison, part: str) -> str:
     """Return how two classifiers stand where no text is in the training rows, too.
 
     Args:
-        names: of the tuned classifier and the baseline.
-        answers: what they make of these texts.
-        comparison: of the two on these texts.
+        tuned: the tuned classifier on these texts.
+        baseline: the best baseline on these texts.
+        comparison: tuned minus baseline.
         part: "test" or "validation".
     """
-    tuned, baseline = names
     difference, metric = comparison.difference, comparison.metric
     word = "better" if difference > 0 else "worse"
     doubt = "" if comparison.significant else ", which may be chance"
-    stands = f"is {word} than {baseline} by {points_of(metric, abs(difference))}{doubt}"
+    stands = f"is {word} than {baseline.name} by {points_of(metric, abs(difference))}{doubt}"
     if not difference:
         equal = "right equally often" if metric == "accuracy" else f"equal in {NAMES[metric]}"
-        stands = f"and {baseline} are {equal}"
-    mine, theirs = (metric_value(metric, each.value(metric)) for each in answers)
+        stands = f"and {baseline.name} are {equal}"
+    mine, theirs = (
+        metric_value(metric, each.predictions.value(metric)) for each in (tuned, baseline)
+    )
     right = " right" if metric == "accuracy" else ""
     return (
-        f"On the {count(len(answers[0].truth))} {part} texts that are not in the training rows, "
-        f"{tuned} {stands}: {mine} against {theirs}{right} ({evidence(comparison)})."
+        f"On the {count(len(tuned.predictions))} {part} texts that are not in the training rows, "
+        f"{tuned.name} {stands}: {mine} against {theirs}{right} ({evidence(comparison)})."
     )
 
 
@@ -173,7 +167,7 @@ Outcome = Literal["better", "undecided", "worse"]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Record):
     """The tuned classifier beside the baselines, and what follows from it.
 
     Args:
@@ -203,6 +197,7 @@ class Verdict:
         """What is judged by."""
         return self.comparison.metric
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def outcome(self) -> Outcome:
         """Whether the tuned classifier is better, worse, or cannot be told apart."""
@@ -214,80 +209,56 @@ class Verdict:
         """Return a candidate by its name."""
         return next(each for each in self.candidates if each.name == name)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON can hold; `outcome` is among them for other readers."""
-        return {
-            **vars(self),
-            "outcome": self.outcome,
-            "candidates": [each.to_dict() for each in self.candidates],
-            "comparison": self.comparison.to_dict(),
-            "notes": list(self.notes),
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Verdict:
-        """Rebuild from `to_dict`'s values, also after a trip through JSON."""
-        known = {name: value for name, value in values.items() if name != "outcome"}
-        return cls(
-            **{
-                **known,
-                "candidates": tuple(Candidate.from_dict(each) for each in values["candidates"]),
-                "comparison": Comparison.from_dict(values["comparison"]),
-                "notes": tuple(values["notes"]),
-            }
-        )
-
 
 def judge(
-    tuned: CandidateResult,
-    baselines: Sequence[CandidateResult],
-    truth: Truth,
+    tuned: Contender,
+    baselines: Sequence[Contender],
+    part: JudgedPart,
     *,
     metric: Metric = "accuracy",
-    references: Sequence[CandidateResult] = (),
+    references: Sequence[Contender] = (),
     how: Resampling = USUAL,
+    refitted: bool = False,
+    clean: npt.NDArray[Any] | None = None,
 ) -> Verdict:
     """Set the tuned classifier beside the baselines.
 
-    Which baseline counts is chosen on validation (`nearest_baseline`), so that the judged part is
+    Which baseline counts is chosen on validation (`best_baseline`), so that the judged part is
     used once, for the comparison.
 
     Args:
         tuned: the tuned classifier.
         baselines: what it has to beat; at least one.
-        truth: what is right.
+        part: the part that is judged; "validation" where there is no test part.
         metric: what is judged by.
         references: classifiers that are shown and are no cheap alternative: full fine-tuning.
         how: how the bootstrap is done.
+        refitted: whether all of them were trained once more on all rows.
+        clean: which judged rows are not in the training rows; None: not to be told apart.
     """
     everyone = [*baselines, tuned, *references]
-    answers = {each.name: truth.on_judged(each) for each in everyone}
-    candidates = {
-        each.name: candidate(
-            each.name,
-            answers[each.name],
-            how,
-            seconds=each.seconds,
-            size_bytes=each.size_bytes,
-            validation=truth.on_validation(each).value(metric),
-        )
-        for each in everyone
-    }
-    nearest = nearest_baseline(baselines, truth, metric, how)
-    best = candidates[nearest.result.name]
-    comparison = compare(answers[tuned.name], answers[best.name], how, metric)
-    rows = len(truth.judged)
-    notes = [chosen_note(best.name, nearest.tied, metric, truth.part)]
-    for each in references:
-        difference = compare(answers[tuned.name], answers[each.name], how, metric)
-        notes.append(aside(candidates[tuned.name], candidates[each.name], difference))
+    candidates = {each.name: Candidate.of(each, how, metric) for each in everyone}
+    baseline, tied = best_baseline(baselines, metric, how)
+
+    def against(other: Contender, one: Contender = tuned) -> Comparison:
+        return Comparison.of(one.predictions, other.predictions, how, metric)
+
+    mine, theirs = candidates[tuned.name], candidates[baseline.name]
+    comparison, rows = against(baseline), len(tuned.predictions)
+    notes = [chosen_note(baseline.name, tied, metric, part)]
+    notes += [aside(mine, candidates[each.name], against(each)) for each in references]
+    if refitted:
+        notes.append(ALL_REFITTED)
+    if clean is not None:
+        ours, other = tuned.select(clean), baseline.select(clean)
+        notes.append(clean_note(ours, other, against(other, ours), part))
     return Verdict(
-        part=truth.part,
+        part=part,
         rows=rows,
         tuned=tuned.name,
-        best_baseline=best.name,
+        best_baseline=baseline.name,
         candidates=tuple(candidates.values()),
         comparison=comparison,
-        sentence=verdict_sentence(candidates[tuned.name], best, comparison, truth.part, rows),
+        sentence=verdict_sentence(mine, theirs, comparison, part, rows),
         notes=tuple(notes),
     )

@@ -14,12 +14,11 @@ from textlora.metrics.classification import (
     ClassificationMetrics,
     ClassMetrics,
     Interval,
-    LengthBucket,
     wilson_interval,
 )
 from textlora.metrics.comparison import Candidate
-from textlora.metrics.coverage import CoverageCurve
 from textlora.metrics.statistics import Metric
+from textlora.metrics.subsets import CoverageCurve, LengthBucket
 from textlora.report.wording import count, percent
 
 
@@ -59,33 +58,48 @@ class LengthLoss:
     token_share: float
 
 
-@dataclass(frozen=True)
-class FoundRow:
-    """A row that shows a finding: where it stands, how it begins, what is special about it."""
+Severity = Literal["error", "warning", "note"]
+"""error: training refuses it, or its figures mean little; warning: worth mending; note: to know."""
 
-    place: str
-    text: str = ""
+
+@dataclass(frozen=True)
+class Example:
+    """A row that shows a finding.
+
+    Args:
+        part: the part it is in.
+        source: the file, folder or dataset as the user named it.
+        line: line of a text file, row of a table, or index of a list.
+        text: the start of the text.
+        note: what is special about the row, such as where its copy is.
+    """
+
+    part: str
+    source: str
+    line: int
+    text: str
     note: str = ""
 
 
 @dataclass(frozen=True)
-class DataFinding:
+class Finding:
     """One thing about the data that a person should know.
 
     Args:
-        severity: "error" where the figures mean little because of it, "warning" where it is
-            worth mending, "note" where it is good to know.
+        kind: what it is about, one of `inspection.records.KINDS`.
+        severity: how much it matters.
+        count: rows (or labels, or classes) that it concerns.
         message: what it is, as a sentence.
-        count: rows that it concerns.
         remedy: what to do about it; empty if nothing.
         examples: a few of the rows.
     """
 
-    severity: Literal["error", "warning", "note"]
-    message: str
+    kind: str
+    severity: Severity
     count: int
+    message: str
     remedy: str = ""
-    examples: tuple[FoundRow, ...] = ()
+    examples: tuple[Example, ...] = ()
 
 
 MOST_CONFUSIONS = 10

@@ -133,7 +133,7 @@ def progress_of_rows(console: Console | None, total: int, done: int) -> Iterator
     )
     from rich.text import Text
 
-    from textlora.report.terminal import LongWork
+    from textlora.report.progress import LongWork
 
     class RowsPerSecond(ProgressColumn):
         def render(self, task: Task) -> Text:

@@ -314,13 +314,13 @@ def _order(row: Probabilities, probable: Probabilities, spec: ClassifierSpec) ->
 
 
 def _applied(logits: Logits, spec: ClassifierSpec, function: Function) -> Logits:
+    from scipy.special import expit, softmax
+
     one_unit = spec.head.one_unit
     if function == "none":
         return np.concatenate([-logits, logits], axis=1) if one_unit else logits
     scaled = logits.astype(np.float64) / spec.temperature
     if one_unit:
         scaled = np.concatenate([-scaled, scaled], axis=1)
-    if function == "sigmoid" or one_unit:
-        return np.asarray(np.exp(-np.logaddexp(0, -scaled)), dtype=np.float32)
-    shifted = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), dtype=np.float32)
+    applied = expit(scaled) if function == "sigmoid" or one_unit else softmax(scaled, axis=1)
+    return np.asarray(applied, dtype=np.float32)

@@ -30,7 +30,7 @@ from textlora.model.backends.frozen_layers import PrefixForward
 from textlora.model.encoders import Backbone, resize_embeddings, resolve_max_length
 from textlora.model.heads import load_base_classifier, resolve_head
 from textlora.model.spec import ClassifierSpec
-from textlora.report.terminal import LongWork
+from textlora.report.progress import LongWork
 from textlora.training.arguments import check_precision, check_trackers, class_weights
 from textlora.training.settling import settle, taught
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 from rich.console import Console
 
 from textlora.data.loading import Part, Parts
@@ -23,9 +22,11 @@ from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import Logits
 from textlora.metrics.calibration import Calibration
 from textlora.metrics.classification import ClassificationMetrics
-from textlora.metrics.comparison import Answers, Leakage, measure_leakage
+from textlora.metrics.comparison import Predictions
 from textlora.metrics.mistakes import Mistakes, find_mistakes
-from textlora.report.terminal import labelled, progress_bar
+from textlora.metrics.subsets import Leakage, measure_leakage
+from textlora.report.progress import progress_bar
+from textlora.report.terminal import labelled
 from textlora.report.verdict import Verdict
 from textlora.training.deciding import Decided, decide
 from textlora.training.fitting import Fitted
@@ -41,13 +42,13 @@ class PartResult:
     Args:
         part: the rows.
         probabilities: [rows, classes].
-        predicted: answers: class numbers [rows], or 0/1 [rows, classes] for multi-label.
+        predictions: by temperature and rule, with the truth.
         metrics: the figures.
     """
 
     part: Part
     probabilities: Probabilities
-    predicted: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    predictions: Predictions
     metrics: ClassificationMetrics
 
     @classmethod
@@ -56,7 +57,7 @@ class PartResult:
         spec = predictor.spec
         values = predictor.probabilities_of(logits)
         metrics = metrics_of(predictor, part.targets, logits)
-        return cls(part, values, spec.decision.labels(values, spec.head.multi_label), metrics)
+        return cls(part, values, Predictions.of(part.targets, values, spec.decision), metrics)
 
 
 @dataclass(frozen=True)
@@ -107,15 +108,14 @@ def conclude(fitted: Fitted, console: Console) -> Conclusion:
     lead = results[judged]
     seen = parts.train.table.texts if refitted is None else refitted.rows.texts
     copied = copied_in(lead.part.table.texts, seen)
-    answers = Answers.of(lead.part.targets, lead.probabilities, decided.predictor.spec.decision)
-    leakage = measure_leakage(judged, answers, copied)
+    leakage = measure_leakage(judged, lead.predictions, copied)
     verdict = None
     if config.evaluation.baselines:
         verdict = reach_verdict(
             decided.predictor,
             parts,
             sequences,
-            {name: result.probabilities for name, result in results.items()},
+            {name: result.predictions for name, result in results.items()},
             seconds=fitted.seconds,
             config=config,
             states=fitted.prepared.states,

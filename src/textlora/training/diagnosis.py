@@ -11,7 +11,7 @@ from torch import Tensor
 from textlora.config import SettledConfig, SettledTraining
 from textlora.data.labels import Targets
 from textlora.metrics.classification import ClassificationMetrics
-from textlora.metrics.history import EpochRecord
+from textlora.metrics.records import EpochRecord
 from textlora.report.wording import points
 
 # Of the loss that answering by the classes' shares alone has: above it nothing was learnt.

@@ -21,12 +21,13 @@ from textlora.fast.frozen_layers import PrefixStates
 from textlora.files import cache_dir
 from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, Logits, length_batches
-from textlora.metrics.history import EpochRecord
+from textlora.metrics.records import EpochRecord
 from textlora.metrics.statistics import Metric
 from textlora.model.backends import Forward, TokenSequences
 from textlora.model.backends.frozen_layers import PrefixForward
-from textlora.report.terminal import labelled, progress_bar
-from textlora.report.wording import count, duration, size
+from textlora.report.progress import progress_bar
+from textlora.report.terminal import labelled
+from textlora.report.wording import count, duration, refitted_in_words, size
 from textlora.training import checkpoints
 from textlora.training.arguments import class_weights, shortened
 from textlora.training.building import Classifier, Prepared, tokenize_part
@@ -61,10 +62,7 @@ class Refit:
     @property
     def told(self) -> str:
         """What a reader of the metrics must know."""
-        return (
-            f"Once everything was chosen, {self.epochs:g} epochs on all {len(self.rows.texts):,} "
-            "rows followed, those of validation among them; figures on validation are from before."
-        )
+        return refitted_in_words(self.epochs, len(self.rows.texts))
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ from textlora.data.loading import Parts, load_parts
 from textlora.errors import ConfigError, TextloraError
 from textlora.inference.predictor import Prediction
 from textlora.inspection import Inspection, inspect_parts, short_lines
-from textlora.metrics.history import BeforeAfter
-from textlora.report.terminal import LongWork, labelled
+from textlora.metrics.decisions import label_text
+from textlora.metrics.records import BeforeAfter
+from textlora.report.progress import LongWork
+from textlora.report.terminal import labelled
 from textlora.run import RunFolder, write_text
 from textlora.training.building import Prepared, named_parts, prepare
 from textlora.training.concluding import conclude
@@ -44,7 +46,7 @@ def choose(texts: Sequence[SampleText], parts: Parts) -> list[Sample]:
         return []
     table = parts.validation.table
     expected = [
-        ", ".join(str(_class_name([one], parts.labels)) for one in label) or "(none)"
+        label_text([str(_class_name([one], parts.labels)) for one in label])
         if isinstance(label, tuple)
         else _class_name([label], parts.labels)
         for label in (table.labels or [])[:SHOWN_ROWS]

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from textlora.metrics.history import EpochRecord
+from textlora.metrics.records import EpochRecord
 from textlora.metrics.statistics import Metric
-from textlora.report.terminal import LongWork
+from textlora.report.progress import LongWork
 
 
 class ProgressCallback(TrainerCallback):

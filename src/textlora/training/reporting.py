@@ -12,22 +12,15 @@ from rich.console import Console
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import storage_errors
-from textlora.inspection import Finding, Inspection
-from textlora.metrics.classification import accuracy_by_length
-from textlora.metrics.coverage import DecisionFigures
+from textlora.metrics.subsets import DecisionFigures, accuracy_by_length
 from textlora.recipes import load_recipe, recipe_names
 from textlora.report.html import ReportData, render_report
 from textlora.report.plots import save_plots
 from textlora.report.terminal import before_after_table, epochs_table, metrics_table, verdict_table
-from textlora.report.view import DataFinding, FoundRow, LengthLoss, PartSummary
-from textlora.report.wording import duration, headline, leakage_sentence
+from textlora.report.view import PartSummary
+from textlora.report.wording import NO_TEST_PART, duration, headline, leakage_sentence
 from textlora.run import read_json, write_text
 from textlora.training.results import TrainedRun
-
-NO_TEST_PART = (
-    "There is no test part: the best checkpoint was chosen on the very rows that this figure "
-    "is about, so it is optimistic."
-)
 
 
 def write_report(run: TrainedRun, parts: Parts, sequences: Mapping[str, TokenizedTexts]) -> None:
@@ -75,13 +68,13 @@ def write_report(run: TrainedRun, parts: Parts, sequences: Mapping[str, Tokenize
         length_buckets=accuracy_by_length(
             sequences[name].full_lengths,
             lead.part.targets,
-            lead.predicted,
+            lead.predictions.predicted,
             max_length=spec.max_length,
         ),
         errors=run.conclusion.mistakes.certain,
         worst_errors=run.conclusion.mistakes.worst,
-        findings=data_findings(run.inspection),
-        length_losses=length_losses(run.inspection),
+        findings=run.inspection.findings,
+        length_losses=run.inspection.lengths.losses if run.inspection.lengths else (),
         parts=part_summaries(parts, spec.label_names),
         max_length=longest,
         truncated_share=float(np.mean(sequences["train"].full_lengths > spec.max_length)),
@@ -92,26 +85,6 @@ def write_report(run: TrainedRun, parts: Parts, sequences: Mapping[str, Tokenize
         notes=[*run.notices, *no_test, *([run.refitted.told] if run.refitted else [])],
     )
     write_text(run.folder.report, render_report(data))
-
-
-def data_findings(inspection: Inspection) -> list[DataFinding]:
-    """Return what was found in the data as the report takes it."""
-    return [_data_finding(finding) for finding in inspection.findings]
-
-
-def _data_finding(finding: Finding) -> DataFinding:
-    examples = tuple(
-        FoundRow(f"{example.source}, line {example.line}", example.text, example.note)
-        for example in finding.examples
-    )
-    return DataFinding(finding.severity, finding.message, finding.count, finding.remedy, examples)
-
-
-def length_losses(inspection: Inspection) -> list[LengthLoss]:
-    """Return what this and other lengths cut off."""
-    if inspection.lengths is None:
-        return []
-    return [LengthLoss(**vars(loss)) for loss in inspection.lengths.losses]
 
 
 def part_summaries(parts: Parts, names: tuple[str, ...]) -> list[PartSummary]:

@@ -23,7 +23,7 @@ from textlora.data.tables import write_rejected
 from textlora.errors import storage_errors
 from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection
-from textlora.metrics.history import BeforeAfter, EpochRecord
+from textlora.metrics.records import BeforeAfter, EpochRecord
 from textlora.metrics.statistics import Metric, judging_metric
 from textlora.model.adapters import ParameterCount, UntrainedAdapter, export_adapter
 from textlora.model.card import Circumstances, model_card
@@ -189,7 +189,7 @@ def predictions_csv(results: Mapping[str, PartResult], predictor: Predictor) -> 
                     part,
                     text,
                     shown(result.part.targets[row], names),
-                    shown(result.predicted[row], names),
+                    shown(result.predictions.predicted[row], names),
                     *(f"{value:.6f}" for value in result.probabilities[row]),
                 ]
             )

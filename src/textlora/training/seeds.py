@@ -13,16 +13,16 @@ from textlora.errors import ConfigError, RunError, storage_errors
 from textlora.inference.evaluating import FinishedRun
 from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
-from textlora.metrics.comparison import Truth, nearest_baseline
+from textlora.metrics.comparison import Contender, best_baseline
 from textlora.recipes import load_recipe
-from textlora.report.comparisons import Repetition, Repetitions, Rival, repetitions, rival_of
+from textlora.report.comparisons import Repetitions, repetitions
 from textlora.run import RunFolder, SeedsFolder, write_json
-from textlora.training.building import named_parts, tokenize_parts
+from textlora.training.building import tokenize_parts
 from textlora.training.diagnosis import second_try_of
 from textlora.training.fitting import all_rows
 from textlora.training.job import train
 from textlora.training.settling import may_refit, settle, taught
-from textlora.training.verdict import judged_part, metric_of, resampling, train_rivals
+from textlora.training.verdict import judged_part, metric_of, resampling, train_baselines
 
 
 def train_seeds(
@@ -126,25 +126,27 @@ def _sum_up(
     console: Console,
 ) -> Repetitions:
     part = judged_part(parts)
-    runs = []
+    runs = {}
     for seed in seeds:
         run = FinishedRun.read(folder.run(seed).path)
-        runs.append(Repetition(seed, run.parts[part].answers, run.seconds))
-    rival = None
+        name, given = run.path.name, run.parts[part].predictions
+        runs[seed] = Contender(name, given, seconds=run.seconds)
+    baseline = None
     if config.evaluation.baselines:
         console.print()
-        rival = _best_baseline(config, folder.run(seeds[0]), parts, states, console)
-    return repetitions(runs, part, rival, resampling(config.evaluation), metric_of(config, parts))
+        baseline = _best_baseline(config, folder.run(seeds[0]), parts, states, console)
+    how = resampling(config.evaluation)
+    return repetitions(runs, part, baseline, how, metric_of(config, parts))
 
 
 def _best_baseline(
     config: SettledConfig, run: RunFolder, parts: Parts, states: FrozenStates, console: Console
-) -> Rival:
+) -> Contender:
     """Train the baselines, and return the one to beat."""
     predictor = Predictor.load(run.path)
     parts = replace(parts, train=taught(parts.train, parts.labels.names, config))
     sequences = tokenize_parts(parts, predictor, train_windows=config.data.train_windows)
-    rivals = train_rivals(
+    baselines, _ = train_baselines(
         predictor,
         parts,
         sequences,
@@ -154,14 +156,4 @@ def _best_baseline(
         # A seed that kept its start was not; the baselines then have a few rows more than it.
         all_rows=all_rows(config, predictor, parts) if may_refit(config, parts) else None,
     )
-    assert parts.validation is not None  # noqa: S101 - there is no training without
-    judged, how = judged_part(parts), resampling(config.evaluation)
-    truth = Truth(parts.validation.targets, named_parts(parts)[judged].targets, judged)
-    best = nearest_baseline(rivals.baselines, truth, metric_of(config, parts), how).result
-    return rival_of(
-        best.name,
-        truth.on_judged(best),
-        how,
-        seconds=best.seconds,
-        size_bytes=best.size_bytes,
-    )
+    return best_baseline(baselines, metric_of(config, parts), resampling(config.evaluation))[0]

@@ -30,7 +30,7 @@ from textlora.files import cache_dir
 from textlora.inference.frozen_states import FrozenStates
 from textlora.metrics.scores import FloatArray
 from textlora.model.encoders import Backbone, resolve_max_length
-from textlora.report.terminal import progress_bar
+from textlora.report.progress import progress_bar
 from textlora.training.automatic import TableFacts, is_complete, with_automatic
 
 # Fewer long texts than this tell nothing, and matter little.

@@ -34,7 +34,7 @@ from textlora.data.splitting import Indices
 from textlora.errors import RunError, storage_errors
 from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import Offsets, WindowPooling, score_texts
-from textlora.metrics.history import EpochRecord
+from textlora.metrics.records import EpochRecord
 from textlora.metrics.scores import FloatArray
 from textlora.model.adapters import save_adapter
 from textlora.model.backends import Forward, TokenSequences

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -15,56 +15,29 @@ from textlora.baselines.classifiers import (
     LabelledTexts,
     MajorityClass,
     TfidfLogisticRegression,
-    measure,
 )
 from textlora.config import SettledConfig, SettledEvaluation
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.files import cache_dir
 from textlora.inference.frozen_states import FrozenStates
-from textlora.inference.predictor import Predictor, Probabilities
-from textlora.metrics.comparison import (
-    Answers,
-    CandidateResult,
-    JudgedPart,
-    Resampling,
-    Truth,
-    answers_of,
-    compare,
-)
+from textlora.inference.predictor import Predictor
+from textlora.metrics.comparison import Contender, JudgedPart, Predictions
 from textlora.metrics.decisions import choose_decision
-from textlora.metrics.statistics import Metric, judging_metric
-from textlora.report.terminal import LongWork, labelled
-from textlora.report.verdict import Verdict, clean_note, judge
-from textlora.report.wording import duration
-from textlora.training.building import labelled_texts, named_parts
+from textlora.metrics.statistics import Metric, Resampling, judging_metric
+from textlora.report.progress import LongWork
+from textlora.report.verdict import Verdict, judge
+from textlora.training.building import labelled_texts
 from textlora.training.full_fine_tuning import FullFineTuning, parameter_bytes
 
 TUNED = "LoRA"
-REFITTED = (
-    "LoRA and what it is compared with were trained once more in the end, with the validation rows "
-    "among their training rows."
-)
-
-
-@dataclass(frozen=True)
-class Rivals:
-    """What the adapter is set beside.
-
-    Args:
-        baselines: cheap classifiers that it has to beat.
-        references: costlier ones, asked for: full fine-tuning.
-    """
-
-    baselines: tuple[CandidateResult, ...]
-    references: tuple[CandidateResult, ...] = ()
 
 
 def reach_verdict(
     predictor: Predictor,
     parts: Parts,
     sequences: Mapping[str, TokenizedTexts],
-    results: Mapping[str, Probabilities],
+    results: Mapping[str, Predictions],
     *,
     seconds: float,
     config: SettledConfig,
@@ -81,7 +54,7 @@ def reach_verdict(
         predictor: the tuned classifier, with its temperature and its rule.
         parts: the data of the run; there is a validation part.
         sequences: token ids, by part.
-        results: its probabilities, by part.
+        results: what it predicts, by part.
         seconds: its training time.
         config: every setting of the run.
         states: the frozen encoder.
@@ -89,7 +62,7 @@ def reach_verdict(
         all_rows: what the tuned classifier was trained on in the end; None: the training rows.
         clean: which judged rows are not in the training rows; None: not to be told apart.
     """
-    rivals = train_rivals(
+    baselines, references = train_baselines(
         predictor,
         parts,
         sequences,
@@ -98,38 +71,28 @@ def reach_verdict(
         console=console,
         all_rows=all_rows,
     )
-    assert parts.validation is not None  # noqa: S101 - there is no training without
-    trained = [each for each in predictor.model.parameters() if each.requires_grad]
     part = judged_part(parts)
-    tuned = CandidateResult(
+    trained = [each for each in predictor.model.parameters() if each.requires_grad]
+    tuned = Contender(
         name=TUNED,
+        predictions=results[part],
         validation=results["validation"],
-        judged=results[part],
         seconds=seconds,
         size_bytes=parameter_bytes(trained),
-        decision=predictor.spec.decision,
     )
-    truth = Truth(parts.validation.targets, named_parts(parts)[part].targets, part)
-    how = resampling(config.evaluation)
-    metric = metric_of(config, parts)
-    verdict = judge(
-        tuned, rivals.baselines, truth, metric=metric, references=rivals.references, how=how
+    return judge(
+        tuned,
+        baselines,
+        part,
+        metric=metric_of(config, parts),
+        references=references,
+        how=resampling(config.evaluation),
+        refitted=all_rows is not None,
+        clean=clean,
     )
-    if all_rows is not None:
-        verdict = replace(verdict, notes=(*verdict.notes, REFITTED))
-    if clean is None:
-        return verdict
-    best = next(each for each in rivals.baselines if each.name == verdict.best_baseline)
-    first, second = (
-        answers_of(Answers.of(truth.judged, each.judged, each.decision), clean)
-        for each in (tuned, best)
-    )
-    apart = compare(first, second, how, metric)
-    note = clean_note((tuned.name, best.name), (first, second), apart, part)
-    return replace(verdict, notes=(*verdict.notes, note))
 
 
-def train_rivals(
+def train_baselines(
     predictor: Predictor,
     parts: Parts,
     sequences: Mapping[str, TokenizedTexts],
@@ -138,8 +101,12 @@ def train_rivals(
     states: FrozenStates,
     console: Console,
     all_rows: LabelledTexts | None = None,
-) -> Rivals:
-    """Train what the adapter is set beside, and let it answer; arguments as above."""
+) -> tuple[list[Contender], list[Contender]]:
+    """Train what the adapter is set beside; arguments as above.
+
+    Returns:
+        The cheap classifiers that it has to beat, and the costlier ones that were asked for.
+    """
     rows = labelled_texts(parts, sequences)
     if all_rows is not None:
         rows["all"] = all_rows
@@ -153,10 +120,10 @@ def train_rivals(
     for each in rows.values():  # before the other bar: a terminal shows one at a time
         states(each.sequences)
     with LongWork(console, "baselines"):
-        baselines = tuple(_measured(each, rows, predictor, config, console) for each in plain)
+        baselines = [_measured(each, rows, predictor, config, console) for each in plain]
     states.release()
     if not config.evaluation.full_fine_tuning:
-        return Rivals(baselines)
+        return baselines, []
     rate = config.evaluation.full_fine_tuning_learning_rate
     full = FullFineTuning(
         spec,
@@ -167,7 +134,7 @@ def train_rivals(
         scratch=cache_dir() / "full-fine-tuning",
         console=console,
     )
-    return Rivals(baselines, (_measured(full, rows, predictor, config, console),))
+    return baselines, [_measured(full, rows, predictor, config, console)]
 
 
 def judged_part(parts: Parts) -> JudgedPart:
@@ -191,17 +158,22 @@ def _measured(
     predictor: Predictor,
     config: SettledConfig,
     console: Console,
-) -> CandidateResult:
-    """Train a baseline, let it answer, and give it a rule by the settings that LoRA's is by."""
-    result = measure(
-        baseline, rows["train"], rows["validation"], rows.get("test"), all_rows=rows.get("all")
-    )
-    console.print(labelled("Baseline", f"{result.name}, {duration(result.seconds)}"))
-    decision = choose_decision(
-        result.validation,
-        rows["validation"].targets,
-        predictor.spec.label_names,
+) -> Contender:
+    """Train a baseline, and let it predict by a rule from the settings that LoRA's is from."""
+    decide = partial(
+        choose_decision,
+        targets=rows["validation"].targets,
+        label_names=predictor.spec.label_names,
         threshold=config.evaluation.threshold,
         costs=config.evaluation.costs,
     )
-    return replace(result, decision=decision)
+    found = measure(
+        baseline,
+        rows["train"],
+        rows["validation"],
+        rows.get("test"),
+        all_rows=rows.get("all"),
+        decide=decide,
+    )
+    console.print(labelled("Baseline", f"{found.name}, {duration(found.seconds or 0)}"))
+    return found

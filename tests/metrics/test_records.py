@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from textlora.metrics.history import BeforeAfter, EpochRecord
+from textlora.metrics.records import BeforeAfter, EpochRecord
 
 HISTORY = [
     EpochRecord(1.0, 63, None, 0.4123, 0.831, 0.829, 0.66, 3e-4, 31.0),

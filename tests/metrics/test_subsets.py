@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.examples import examples
-from textlora.metrics.coverage import DecisionFigures, coverage_curve, selective
 from textlora.metrics.decisions import Decision
+from textlora.metrics.subsets import DecisionFigures, coverage_curve, selective
 from textlora.report.wording import figures_in_words
 
 FEW = examples(30)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from textlora.metrics.comparison import Answers, Leakage, RowScores, measure_leakage
+from textlora.metrics.comparison import Predictions
+from textlora.metrics.subsets import Leakage, RowScores, measure_leakage
 from textlora.report.wording import leakage_sentence
 
 
@@ -18,7 +19,7 @@ def leakage(rows: int, copies: int) -> Leakage | None:
     predicted = np.where(np.arange(rows) % 2, (truth + 1) % 3, truth)
     copied = np.arange(rows) < copies
     predicted[copied] = truth[copied]
-    return measure_leakage("test", Answers(truth, predicted, 3), copied)
+    return measure_leakage("test", Predictions(truth, predicted, 3), copied)
 
 
 def test_figures_with_and_without_the_copies() -> None:
@@ -60,8 +61,8 @@ def test_no_copies_no_leakage() -> None:
 def test_macro_f1_is_over_the_classes_that_occur() -> None:
     truth, predicted = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2])
     expected = f1_score(truth, predicted, average="macro")
-    assert RowScores.of(Answers(truth, predicted, 9)).macro_f1 == pytest.approx(expected)
+    assert RowScores.of(Predictions(truth, predicted, 9)).macro_f1 == pytest.approx(expected)
     several = np.array([[1, 0, 0], [1, 0, 0]]), np.array([[1, 0, 0], [0, 0, 0]])
-    assert RowScores.of(Answers(*several, 3)).macro_f1 == pytest.approx(2 / 3)
+    assert RowScores.of(Predictions(*several, 3)).macro_f1 == pytest.approx(2 / 3)
     none = np.zeros((2, 3), np.int64)
-    assert RowScores.of(Answers(none, none, 3)).macro_f1 == 0
+    assert RowScores.of(Predictions(none, none, 3)).macro_f1 == 0

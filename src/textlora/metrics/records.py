@@ -1,14 +1,41 @@
-"""A training as it went: its evaluations, and sample texts before and after."""
+"""What JSON files hold and rebuild; among it a training as it went, epoch by epoch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Self
+
+from pydantic import TypeAdapter
+
+
+class Record:
+    """A dataclass that goes to JSON and back, by pydantic."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values that JSON can hold."""
+        values: dict[str, Any] = _adapter(self.__class__).dump_python(self, mode="json")
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild from `to_dict`'s values; keys that a newer version may add are passed over.
+
+        Raises:
+            ValueError: a value is missing or no such value.
+        """
+        record: Self = _adapter(cls).validate_python(values)
+        return record
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 @dataclass(frozen=True)
-class EpochRecord:
+class EpochRecord(Record):
     """One evaluation during training.
 
     Args:
@@ -35,19 +62,9 @@ class EpochRecord:
     seconds: float
     best: bool = False
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON can hold."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> EpochRecord:
-        """Rebuild a record; keys that a newer version may have added are passed over."""
-        known = {entry.name for entry in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
-
 
 @dataclass(frozen=True)
-class BeforeAfter:
+class BeforeAfter(Record):
     """What one sentence was taken for before and after the training.
 
     Args:
@@ -67,12 +84,3 @@ class BeforeAfter:
     after_probability: float
     expected: str | None = None
     before_labels: list[str] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON can hold."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> BeforeAfter:
-        """Rebuild from `to_dict`'s values."""
-        return cls(**values)
