@@ -15,6 +15,7 @@ from textlora.baselines.classifiers import (
     LabelledTexts,
     MajorityClass,
     TfidfLogisticRegression,
+    measure,
 )
 from textlora.config import SettledConfig, SettledEvaluation
 from textlora.data.loading import Parts
@@ -26,7 +27,9 @@ from textlora.metrics.comparison import Contender, JudgedPart, Predictions
 from textlora.metrics.decisions import choose_decision
 from textlora.metrics.statistics import Metric, Resampling, judging_metric
 from textlora.report.progress import LongWork
+from textlora.report.terminal import labelled
 from textlora.report.verdict import Verdict, judge
+from textlora.report.wording import duration
 from textlora.training.building import labelled_texts
 from textlora.training.full_fine_tuning import FullFineTuning, parameter_bytes
 
