@@ -13,12 +13,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
+from torch.nn import functional
 
-from textlora.fast.attention import Attention, BatchedProducts, ScaledDotProduct
+from textlora.fast.attention import Attention, BatchedProducts
 from textlora.fast.elementwise import Masks
 from textlora.fast.native.attention import NativeAttention
 from textlora.fast.native.build import NoKernelsError
@@ -27,6 +31,64 @@ from textlora.files import cache_dir
 HEADS, SEQUENCES, DROPOUT = 12, 4, 0.1
 SIZES, LENGTHS = (32, 64), (32, 64, 128, 256, 512)
 SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class _GraphState:
+    inputs: tuple[Tensor, Tensor, Tensor]
+    context: Tensor
+
+
+class ScaledDotProduct:
+    """torch's own attention a sequence, differentiated by autograd."""
+
+    name = "scaled_dot_product_attention"
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        lengths: list[int],
+        query_lengths: list[int],
+        dropout: float,
+        masks: Masks | None,
+        keep_state: bool,
+    ) -> tuple[Tensor, Any]:
+        """Attend within each sequence; see `Attention.forward`."""
+        rate = dropout if masks is not None else 0.0
+        with torch.set_grad_enabled(keep_state):
+            inputs = tuple(x.detach().requires_grad_(keep_state) for x in (query, key, value))
+            total, queries = sum(lengths), sum(query_lengths)
+            pieces = zip(
+                inputs[0][:queries].split(query_lengths),
+                inputs[1][:total].split(lengths),
+                inputs[2][:total].split(lengths),
+                strict=True,
+            )
+            filler = inputs[0][queries:] * 0
+            context = torch.cat(
+                [
+                    functional.scaled_dot_product_attention(
+                        q.transpose(0, 1)[None],
+                        k.transpose(0, 1)[None],
+                        v.transpose(0, 1)[None],
+                        dropout_p=rate,
+                    )[0].transpose(0, 1)
+                    for q, k, v in pieces
+                ]
+                + [filler]
+            )
+        return context.detach(), _GraphState(inputs, context)  # type: ignore[arg-type]
+
+    def backward(
+        self, grad: Tensor, state: Any, into: tuple[Tensor, Tensor | None, Tensor | None]
+    ) -> None:
+        """Write the gradients of query, key and value; see `Attention.backward`."""
+        gradients = torch.autograd.grad(state.context, state.inputs, grad)
+        for target, gradient in zip(into, gradients, strict=True):
+            if target is not None:
+                target.copy_(gradient)
 
 
 def best(function: Callable[[], object]) -> float:
@@ -47,7 +109,7 @@ def measure(backend: Attention, size: int, length: int) -> dict[str, float]:
     query, key, value = torch.randn(rows, 3, HEADS, size).bfloat16().unbind(1)
     grad = torch.randn(rows, HEADS, size).bfloat16()
     into = torch.empty(rows, 3, HEADS, size).bfloat16().unbind(1)
-    masks = Masks(torch.device("cpu"))
+    masks = Masks()
 
     def forward() -> object:
         return backend.forward(query, key, value, lengths, lengths, DROPOUT, masks, True)[1]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from textlora.fast.attention import Attention, BatchedProducts, ScaledDotProduct
+from textlora.fast.attention import BatchedProducts
 from textlora.fast.elementwise import Masks
 
 HEADS, SIZE = 3, 8
@@ -26,8 +26,8 @@ def _reference(
 
 
 @pytest.mark.parametrize("query_lengths", [LENGTHS, [1, 1, 1]], ids=["all", "first-rows"])
-@pytest.mark.parametrize("backend", [BatchedProducts(), ScaledDotProduct()], ids=lambda b: b.name)
-def test_forward_and_backward(backend: Attention, query_lengths: list[int]) -> None:
+def test_forward_and_backward(query_lengths: list[int]) -> None:
+    backend = BatchedProducts()
     torch.manual_seed(0)
     total, queries = sum(LENGTHS), sum(query_lengths)
     query = torch.randn(queries, HEADS, SIZE, requires_grad=True)
@@ -65,6 +65,6 @@ def test_dropout_keeps_the_expected_context() -> None:
     total = torch.zeros_like(plain)
     draws = 3000
     for _ in range(draws):
-        masks = Masks(torch.device("cpu"))
+        masks = Masks()
         total += backend.forward(query, key, value, [length], [length], rate, masks, False)[0]
     torch.testing.assert_close(total / draws, plain, atol=0.06, rtol=0)

@@ -5,18 +5,15 @@ reference is the Transformers forward; this package computes the same function
 and can be removed together with what binds it (`fast.py`, `frozen_layers.py` and
 `multi_lora.py` in `model/backends/`).
 
-    packing      sequences without padding
-    weights      what the encoder is made of
-    products     frozen matrix products, laid out for the processor
-    linear       the products with their LoRA update
-    attention    one signature, backends by device
-    dropout      masks, many at a time
-    elementwise  dropout, LayerNorm and GELU between the products
-    lora         the low-rank updates, one signature
-    native       attention, elementwise operations and updates in C
-    kernels      which of them are used where
-    layer        one transformer layer, forward and backward
-    encoder      all layers as one autograd function
-    prefix       the frozen layers below the lowest adapter, run once
-    mixed        sequences of several adapters in one batch
+    packing        sequences without padding
+    weights        what the encoder is made of; frozen products, laid out for the processor
+    attention      one signature: batched products here, kernels in native
+    elementwise    dropout, LayerNorm and GELU between the products
+    lora           the low-rank updates, one signature
+    native         attention, elementwise operations and updates in C
+    kernels        which of them are used where
+    layer          one transformer layer, forward and backward
+    encoder        all layers as one autograd function
+    frozen_layers  the layers below the lowest adapter, run once
+    multi_lora     sequences of several adapters in one batch
 """

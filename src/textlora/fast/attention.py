@@ -1,4 +1,4 @@
-"""Attention within each of several packed sequences: one signature, backends by device.
+"""Attention within each of several packed sequences: one signature, here and for the kernels in C.
 
 Every backend is a pair: `forward` returns the context and what `backward`
 needs; `backward` returns the gradients of query, key and value.
@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from textlora.fast.elementwise import Masks
 from textlora.fast.packing import clear_filler
@@ -153,61 +152,3 @@ class BatchedProducts:
                 grad_key[rows] = torch.bmm(scores.transpose(1, 2), sequence.query).transpose(0, 1)
             grad_query[query_rows] = torch.bmm(scores, sequence.key).mul_(scale).transpose(0, 1)
         clear_filler(into, start, query_start)
-
-
-@dataclass(frozen=True)
-class _GraphState:
-    inputs: tuple[Tensor, Tensor, Tensor]
-    context: Tensor
-
-
-class ScaledDotProduct:
-    """torch's own attention a sequence, differentiated by autograd: the choice on a GPU."""
-
-    name = "scaled_dot_product_attention"
-
-    def forward(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        lengths: list[int],
-        query_lengths: list[int],
-        dropout: float,
-        masks: Masks | None,
-        keep_state: bool,
-    ) -> tuple[Tensor, Any]:
-        """Attend within each sequence; see `Attention.forward`."""
-        rate = dropout if masks is not None else 0.0
-        with torch.set_grad_enabled(keep_state):
-            inputs = tuple(x.detach().requires_grad_(keep_state) for x in (query, key, value))
-            total, queries = sum(lengths), sum(query_lengths)
-            pieces = zip(
-                inputs[0][:queries].split(query_lengths),
-                inputs[1][:total].split(lengths),
-                inputs[2][:total].split(lengths),
-                strict=True,
-            )
-            filler = inputs[0][queries:] * 0
-            context = torch.cat(
-                [
-                    functional.scaled_dot_product_attention(
-                        q.transpose(0, 1)[None],
-                        k.transpose(0, 1)[None],
-                        v.transpose(0, 1)[None],
-                        dropout_p=rate,
-                    )[0].transpose(0, 1)
-                    for q, k, v in pieces
-                ]
-                + [filler]
-            )
-        return context.detach(), _GraphState(inputs, context)  # type: ignore[arg-type]
-
-    def backward(
-        self, grad: Tensor, state: Any, into: tuple[Tensor, Tensor | None, Tensor | None]
-    ) -> None:
-        """Write the gradients of query, key and value; see `Attention.backward`."""
-        gradients = torch.autograd.grad(state.context, state.inputs, grad)
-        for target, gradient in zip(into, gradients, strict=True):
-            if target is not None:
-                target.copy_(gradient)

@@ -21,26 +21,15 @@ _LEVELS = 1 << 16
 
 
 class Masks:
-    """A source of masks, seeded once a step from torch's generator.
+    """A source of masks, seeded once a step from torch's generator."""
 
-    Args:
-        device: where masks are needed.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
+    def __init__(self) -> None:
         # Through torch's generator, so that a seed and a resumed checkpoint decide on the masks.
-        seed = int(torch.randint(1 << 62, (1,)))
-        if device.type == "cpu":
-            self._bits = np.random.SFC64(seed)
-        else:
-            self._generator = torch.Generator(device).manual_seed(seed)
+        self._bits = np.random.SFC64(int(torch.randint(1 << 62, (1,))))
 
     def seed(self) -> int:
         """Return 64 random bits, for kernels that draw their own masks."""
-        if self.device.type == "cpu":
-            return int(self._bits.random_raw())
-        return int(torch.randint(1 << 62, (1,)))
+        return int(self._bits.random_raw())
 
     def keep(self, shape: tuple[int, ...], rate: float) -> Tensor:
         """Return a bool mask, False with probability `rate`.
@@ -50,16 +39,6 @@ class Masks:
             rate: 0 to 1.
         """
         threshold = round(rate * _LEVELS) - _LEVELS // 2
-        if self.device.type != "cpu":
-            draws = torch.randint(
-                -_LEVELS // 2,
-                _LEVELS // 2,
-                shape,
-                dtype=torch.int16,
-                device=self.device,
-                generator=self._generator,
-            )
-            return draws >= threshold
         count = int(np.prod(shape))
         raw = self._bits.random_raw(-(-count // 4)).view(np.int16)[:count]
         return torch.from_numpy(raw).view(shape) >= threshold

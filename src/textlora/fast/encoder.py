@@ -70,7 +70,7 @@ def run_layers(
         The last hidden states, and a state a layer (None below the lowest adapter).
     """
     encoder = batch.encoder
-    masks = Masks(batch.packed.input_ids.device) if batch.training else None
+    masks = Masks() if batch.training else None
     x = batch.states
     if x is None:
         x = embed(batch, masks)

@@ -1,4 +1,4 @@
-"""The arithmetic between the matrix products, chosen once for a device and a type."""
+"""The arithmetic between the matrix products, chosen once for a type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from textlora.fast.attention import Attention, BatchedProducts, ScaledDotProduct
+from textlora.fast.attention import Attention, BatchedProducts
 from textlora.fast.elementwise import Elementwise, TorchElementwise
 from textlora.fast.lora import TorchUpdates, Updates
 from textlora.fast.native.attention import NativeAttention
@@ -30,21 +30,16 @@ class Kernels:
     updates: Updates
 
 
-def kernels_for(
-    device: torch.device, dtype: torch.dtype, head_size: int, build_folder: Path
-) -> Kernels:
-    """Return the fastest kernels for a device and type.
+def kernels_for(dtype: torch.dtype, head_size: int, build_folder: Path) -> Kernels:
+    """Return this processor's fastest kernels for a type.
 
     Args:
-        device: where the tensors are.
         dtype: of the hidden states.
         head_size: numbers in an attention head.
         build_folder: where built kernels are kept.
     """
     torch_alone = TorchElementwise()
     updates = TorchUpdates(torch_alone)
-    if device.type == "cuda":
-        return Kernels(ScaledDotProduct(), torch_alone, updates)
     if not fits(head_size, dtype):
         return Kernels(BatchedProducts(), torch_alone, updates)
     try:

@@ -26,7 +26,7 @@ class Product:
         self.dtype = dtype = weight.dtype
         self._weight = weight
         self._bias = bias
-        self._packs = dtype == torch.bfloat16 and weight.device.type == "cpu" and _can_pack()
+        self._packs = dtype == torch.bfloat16 and _can_pack()
         self._forward: Tensor | None = None
         self._backward: Tensor | None = None
         self._parts: dict[tuple[int, int], Product] = {}
@@ -86,10 +86,8 @@ def _can_pack() -> bool:
 
 
 @functools.cache
-def fast_type(device_type: str) -> torch.dtype:
+def fast_type() -> torch.dtype:
     """Return the type in which matrix products are fastest and safe: bf16 where it is native."""
-    if device_type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     return torch.bfloat16 if native else torch.float32

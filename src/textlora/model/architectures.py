@@ -213,7 +213,7 @@ def shortest(names: list[str], base: BaseClassifier, settings: LoraSettings) -> 
     Endings such as `q_lin` where they are unambiguous, full names otherwise.
     """
     endings = sorted({e for target in settings.target_modules for e in _endings(target, base)})
-    matched = {name for name in _linear_modules(base.model) if _ends_in(name, endings)}
+    matched = {name for name in _linear_modules(base.model) if ends_in(name, endings)}
     return endings if matched == set(names) else names
 
 
@@ -230,7 +230,7 @@ def checked_modules(names: list[str], base: BaseClassifier) -> list[str]:
     """
     known = [name for name, _ in base.model.named_modules()]
     for name in names:
-        if not any(module == name or module.endswith(f".{name}") for module in known):
+        if not any(ends_in(module, [name]) for module in known):
             raise ConfigError(
                 f"lora.modules_to_save: '{name}' is no module of this model.",
                 f"Its modules end in: {_short_names(known)}.",
@@ -250,14 +250,12 @@ def _named_by(target: str, base: BaseClassifier) -> list[str]:
         ]
     endings = _endings(target, base)
     if target in LOGICAL_TARGETS:
-        found = [name for name in outside if _ends_in(name, endings)]
+        found = [name for name in outside if ends_in(name, endings)]
         # BERT's FFN and its attention both end in output.dense.
-        return (
-            found if target == "out" else [n for n in found if not _ends_in(n, _ATTENTION_OUTPUT)]
-        )
+        return found if target == "out" else [n for n in found if not ends_in(n, _ATTENTION_OUTPUT)]
     # A module of the head is meant only where nothing else is: the head is trained in full.
-    return [name for name in outside if _ends_in(name, endings)] or [
-        name for name in linear if _ends_in(name, endings)
+    return [name for name in outside if ends_in(name, endings)] or [
+        name for name in linear if ends_in(name, endings)
     ]
 
 
@@ -275,7 +273,8 @@ def _endings(target: str, base: BaseClassifier) -> tuple[str, ...]:
     return known.targets[target]
 
 
-def _ends_in(name: str, endings: Iterable[str]) -> bool:
+def ends_in(name: str, endings: Iterable[str]) -> bool:
+    """Return whether a module's full name is one of the endings, or ends in one after a dot."""
     return any(name == ending or name.endswith(f".{ending}") for ending in endings)
 
 

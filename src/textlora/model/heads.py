@@ -23,7 +23,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from textlora.config import ModelConfig
 from textlora.errors import ConfigError
-from textlora.model.architectures import BaseClassifier, architecture_of
+from textlora.model.architectures import BaseClassifier, architecture_of, is_inside
 from textlora.model.encoders import Backbone
 from textlora.model.safety import MAX_CLASSES
 
@@ -259,7 +259,7 @@ def _own_head(model: PreTrainedModel, new_weights: list[str]) -> list[str]:
     names = list(known.trained_head) if known else []
     for weight in new_weights:
         module = weight.rpartition(".")[0]
-        if not any(module == name or module.startswith(f"{name}.") for name in names):
+        if not is_inside(module, names):
             names.append(module)
     return names or [name for name in ("classifier", "score") if hasattr(model, name)]
 

@@ -13,6 +13,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from textlora.errors import ModelError
+from textlora.model.architectures import ends_in
 
 PREFIX = "base_model.model."
 TENSOR_TYPES = ("F32", "F16", "BF16")
@@ -108,7 +109,7 @@ def check_fits(
     """
     modules = [name for name, _ in model.named_modules()]
     for target in config["target_modules"]:
-        if not any(_ends_in(name, [target]) for name in modules):
+        if not any(ends_in(name, [target]) for name in modules):
             _unfit(folder, f"target module {short(target)} is none of its modules")
     shapes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     for name, module in model.named_modules():
@@ -175,13 +176,9 @@ def _targeted(modules: Iterable[str], config: Mapping[str, Any]) -> list[str]:
     return [
         name
         for name, path in parts
-        if _ends_in(name, config["target_modules"])
-        and not any(_ends_in(".".join(path[:end]), saved) for end in range(1, len(path) + 1))
+        if ends_in(name, config["target_modules"])
+        and not any(ends_in(".".join(path[:end]), saved) for end in range(1, len(path) + 1))
     ]
-
-
-def _ends_in(name: str, endings: Iterable[str]) -> bool:
-    return any(name == ending or name.endswith(f".{ending}") for ending in endings)
 
 
 def _expected(

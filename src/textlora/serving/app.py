@@ -230,7 +230,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
             model_type={"classifier": {"id2label": labels, "label2id": ids}},
             default=first.name,
             adapters=infos,
-            limits=vars(service.settings.limits),  # type: ignore[arg-type]
+            limits=service.settings.limits,
             explains=explains(),
             version=version("textlora"),
         )

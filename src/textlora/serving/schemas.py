@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from textlora.serving import Limits
+
 
 class RefusedError(Exception):
     """A request that is not answered.
@@ -204,16 +206,6 @@ class AdapterList(BaseModel):
     available: list[str]
 
 
-class LimitsInfo(BaseModel):
-    """The limits of this server."""
-
-    max_batch_tokens: int
-    max_queue_tokens: int
-    max_client_batch_size: int
-    payload_limit: int
-    timeout: float
-
-
 class Info(BaseModel):
     """What this server is."""
 
@@ -223,7 +215,7 @@ class Info(BaseModel):
     )
     default: str
     adapters: list[AdapterInfo]
-    limits: LimitsInfo
+    limits: Limits
     explains: bool = Field(description="Whether POST /explain has what it needs.")
     version: str
 

@@ -11,8 +11,6 @@ from textlora.fast.kernels import kernels_for
 from textlora.fast.native import build
 from textlora.fast.native.build import NoKernelsError, library
 
-CPU = torch.device("cpu")
-
 
 def test_the_library_is_built_once(tmp_path: Path) -> None:
     try:
@@ -31,7 +29,7 @@ def test_without_a_compiler_the_choice_is_torch_and_says_why(
 ) -> None:
     monkeypatch.setattr(build.shutil, "which", lambda _: None)
     monkeypatch.setattr(build, "_processor_flags", lambda: {"avx512_bf16", "vaes"})
-    kernels = kernels_for(CPU, torch.bfloat16, 32, tmp_path)
+    kernels = kernels_for(torch.bfloat16, 32, tmp_path)
     assert isinstance(kernels.attention, BatchedProducts)
     assert isinstance(kernels.elementwise, TorchElementwise)
     assert "no C compiler" in kernels.attention.name
@@ -39,6 +37,6 @@ def test_without_a_compiler_the_choice_is_torch_and_says_why(
 
 @pytest.mark.parametrize(("size", "dtype"), [(16, torch.bfloat16), (32, torch.float32)])
 def test_other_sizes_and_types_take_torch(tmp_path: Path, size: int, dtype: torch.dtype) -> None:
-    kernels = kernels_for(CPU, dtype, size, tmp_path)
+    kernels = kernels_for(dtype, size, tmp_path)
     assert isinstance(kernels.attention, BatchedProducts)
     assert isinstance(kernels.elementwise, TorchElementwise)

@@ -11,7 +11,6 @@ from textlora.fast.native.attention import NativeAttention
 from textlora.fast.native.build import NoKernelsError
 
 LENGTHS = [5, 1, 64, 65, 130]
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ def test_dropout_has_the_right_rate_and_mean(kernels: NativeAttention) -> None:
     query = torch.zeros(length, 4, 32).bfloat16()
     value = torch.ones(length, 4, 32).bfloat16()
     torch.manual_seed(0)
-    masks = Masks(CPU)
+    masks = Masks()
     # Equal weights and values of 1: the context is the share kept over 1 - rate.
     total = torch.zeros(length, 4)
     for _ in range(50):
@@ -82,7 +81,7 @@ def test_the_backward_drops_what_the_forward_dropped(kernels: NativeAttention) -
     # With equal weights and one-hot values, the context shows the mask itself …
     value = torch.zeros(length, 2, 32).bfloat16()
     value[:32] = torch.eye(32).unsqueeze(1).expand(32, 2, 32)
-    masks = Masks(CPU)
+    masks = Masks()
     context, state = kernels.forward(query, query, value, [length], [length], rate, masks, True)
     # … and the value's gradient for a row's upstream of 1 is that row of the mask.
     row = 17

@@ -10,7 +10,6 @@ from textlora.fast.native.build import NoKernelsError
 from textlora.fast.native.elementwise import NativeElementwise
 from textlora.fast.weights import Norm
 
-CPU = torch.device("cpu")
 EXACT = TorchElementwise()
 # One rounding to bf16 is off by up to 1/256 of the value.
 TOLERANCE = {"atol": 2e-3, "rtol": 1 / 128}
@@ -43,7 +42,7 @@ def _mask(kernels: NativeElementwise, shape: tuple[int, ...], drop: Drop) -> Dro
 def test_sum_and_norm(kernels: NativeElementwise, rows: int, size: int, rate: float) -> None:
     torch.manual_seed(rows)
     x, residual, norm = _random(rows, size), _random(rows, size), _norm(size)
-    drop = kernels.draw(Masks(CPU), x, rate)
+    drop = kernels.draw(Masks(), x, rate)
     mask = None if drop is None else _mask(kernels, (rows, size), drop)
     exact, exact_state = EXACT.add_norm(x.float().clone(), mask, residual.float(), norm)
     y, state = kernels.add_norm(x.clone(), drop, residual, norm)
@@ -80,7 +79,7 @@ def test_gelu_far_from_zero(kernels: NativeElementwise) -> None:
 def test_the_rate_and_the_mean_are_kept(kernels: NativeElementwise, rate: float) -> None:
     torch.manual_seed(4)
     ones = torch.ones(2000, 512).bfloat16()
-    dropped = kernels.drop(ones, kernels.draw(Masks(CPU), ones, rate))
+    dropped = kernels.drop(ones, kernels.draw(Masks(), ones, rate))
     share = float((dropped == 0).float().mean())
     assert abs(share - rate) < 4 * (rate * (1 - rate) / ones.numel()) ** 0.5
     assert dropped.unique().tolist() == [0, float(torch.tensor(1 / (1 - rate)).bfloat16())]
@@ -90,7 +89,7 @@ def test_decisions_are_independent_along_both_axes_and_between_seeds(
     kernels: NativeElementwise,
 ) -> None:
     torch.manual_seed(5)
-    masks, ones = Masks(CPU), torch.ones(4000, 256).bfloat16()
+    masks, ones = Masks(), torch.ones(4000, 256).bfloat16()
     first, second = (
         (kernels.drop(ones, kernels.draw(masks, ones, 0.5)) > 0).float() - 0.5 for _ in range(2)
     )
@@ -102,7 +101,7 @@ def test_decisions_are_independent_along_both_axes_and_between_seeds(
 def test_decisions_are_independent_in_the_first_rows(kernels: NativeElementwise) -> None:
     # Where a place has small numbers in it, a weak mix of place and seed would show.
     torch.manual_seed(6)
-    masks, ones = Masks(CPU), torch.ones(8, 64).bfloat16()
+    masks, ones = Masks(), torch.ones(8, 64).bfloat16()
     draws = [kernels.drop(ones, kernels.draw(masks, ones, 0.5)) > 0 for _ in range(600)]
     kept = torch.stack(draws).view(600, -1).float()
     correlation = torch.corrcoef(kept.t()).fill_diagonal_(0)

@@ -11,7 +11,6 @@ from textlora.fast.native.build import NoKernelsError
 from textlora.fast.native.elementwise import MAX_RANK, NativeElementwise, NativeUpdates
 from textlora.fast.weights import Lora
 
-CPU = torch.device("cpu")
 EXACT = TorchUpdates(TorchElementwise())
 TOLERANCE = {"atol": 4e-2, "rtol": 3e-2}
 
@@ -45,7 +44,7 @@ def test_forward_and_backward(
     torch.manual_seed(rows)
     x = torch.randn(rows, ins).bfloat16()
     lora = Lora(torch.randn(rank, ins) / ins**0.5, torch.randn(outs, rank) / rank**0.5, 1.5, rate)
-    drop = elementwise.draw(Masks(CPU), x, rate)
+    drop = elementwise.draw(Masks(), x, rate)
     mask = None
     if drop is not None:
         mask = Drop(rate, keep=elementwise.drop(torch.ones_like(x), drop) > 0)

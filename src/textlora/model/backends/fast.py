@@ -170,7 +170,7 @@ def bind(
     device = next(model.parameters()).device
     if device.type != "cpu":
         raise UnsupportedError(f"the fast path has not been tried on {device.type} yet")
-    dtype = fast_type(device.type) if precision == "auto" else getattr(torch, _TYPES[precision])
+    dtype = fast_type() if precision == "auto" else getattr(torch, _TYPES[precision])
     layers = tuple(
         _layer(layer, names, config, dtype, attention_dropout)
         for layer in attrgetter(known.layers)(backbone)
@@ -178,7 +178,7 @@ def bind(
     encoder = Encoder(_embeddings(backbone, config, dtype), layers, config.num_attention_heads)
     head_size = config.hidden_size // config.num_attention_heads
     _check_adapters(backbone, encoder)
-    kernels = kernels_for(device, dtype, head_size, cache_dir() / "native")
+    kernels = kernels_for(dtype, head_size, cache_dir() / "native")
     return FastForward(encoder, head, kernels)
 
 
