@@ -20,6 +20,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -39,7 +40,7 @@ IGNORED = re.compile(r"(.*_)?(seconds|milliseconds|version|at|packages)")
 UNREAD = re.compile(r"(cache/|.*checkpoints/|.*\.(onnx|data|pt|pth|parquet|png)$)")
 # Times and sizes in what is printed and shown: 3 s, 1.5 min, 120 texts/s, 2026-11-22 01:14.
 TIMES = re.compile(
-    r"\b[\d,.]+ ?(ms|s|min|minutes|seconds|h|hours|GB|MB|kB)\b|[\d,.]+ times"
+    r"\b[\d,.]+\s?(ms|s|min|minutes|seconds|h|hours|GB|MB|kB)\b|[\d,.]+ times"
     r"|[\d,.]+ (texts|rows|tokens)[/ ]?(a |per )?(s|second)\b"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\+00:00)?( UTC)?"
 )
@@ -90,7 +91,8 @@ def write_tables() -> None:
     except ImportError:  # as in version 0.1.0
         from textlora.demo import demo_config, reviews_path
 
-    Path("demo.yaml").write_text(demo_config().to_yaml(), encoding="utf-8")
+    settings = demo_config().to_yaml().replace(str(reviews_path("train").parent), "REVIEWS")
+    Path("demo.yaml").write_text(settings, encoding="utf-8")
     for part, number in ROWS.items():
         with reviews_path(part).open(encoding="utf-8", newline="") as file:
             rows = list(islice(csv.DictReader(file), number))
@@ -195,14 +197,14 @@ def differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
 
 
 def compare(work: Path, sources: list[Path]) -> int:
-    """Print every file compared with the number of its differences; return how many differ."""
+    """Print what differs, and how many files of each folder do; return how many in all."""
     sides = {}
     for side, names in (("old", RENAMED), ("new", {})):
         files = (path for path in (work / side).rglob("*") if path.is_file())
         named = ((path.relative_to(work / side).as_posix(), path) for path in files)
         sides[side] = {names.get(name, name): path for name, path in named}
     folders = [work / "old", work / "new", *sources]
-    differing = 0
+    compared, differing = Counter[str](), Counter[str]()
     for name in sorted({*sides["old"], *sides["new"]}):
         if UNREAD.match(name):
             continue
@@ -211,11 +213,15 @@ def compare(work: Path, sources: list[Path]) -> int:
             for side, names in (("old", RENAMED), ("new", {}))
         ]
         found = list(differences(*contents))
-        differing += bool(found)
-        print(f"{len(found) or 'same':>6}  {name}")
-        for line in found[:5]:
-            print(f"          {line}")
-    return differing
+        compared[str(Path(name).parent)] += 1
+        if found:
+            differing[str(Path(name).parent)] += 1
+            print(f"{name}: {len(found)} differences", *found[:5], sep="\n    ")
+    print(f"{'folder':<50}{'files':>8}{'differ':>8}")
+    for folder, files in compared.items():
+        print(f"{folder:<50}{files:>8}{differing[folder]:>8}")
+    print(f"{'all':<50}{compared.total():>8}{differing.total():>8}")
+    return differing.total()
 
 
 def main() -> None:

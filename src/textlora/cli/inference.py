@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
     from textlora.metrics.mistakes import Explanation
 
+Texts = Annotated[list[str] | None, typer.Argument(help="Texts; else --file or stdin.")]
+TextsFile = Annotated[
+    str | None, quiet_option("--file", "Table with a text column, or .txt, a text a line.")
+]
+
 
 @takes(*JUDGED)
 def evaluate(
@@ -69,10 +74,8 @@ def evaluate(
 @takes(*READING, SKIP_BAD_ROWS, "--precision")
 def predict(
     run: Run,
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts; else --file or stdin.")] = None,
-    file: Annotated[
-        str | None, quiet_option("--file", "Table with a text column, or .txt, a text a line.")
-    ] = None,
+    texts: Texts = None,
+    file: TextsFile = None,
     *,
     given: Given,
     min_confidence: MinConfidence = None,
@@ -128,10 +131,8 @@ _WORDS_LISTED = 10
 @takes("--precision")
 def explain(
     run: Run,
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts; else --file or stdin.")] = None,
-    file: Annotated[
-        str | None, quiet_option("--file", "Table with a text column, or .txt, a text a line.")
-    ] = None,
+    texts: Texts = None,
+    file: TextsFile = None,
     *,
     target: Annotated[
         str | None, quiet_option("--target", "Class to explain; else the answered one.")
