@@ -24,6 +24,8 @@ from textlora.errors import ConfigError
 
 DEFAULT_MODEL = "distilbert-base-uncased"
 BUNDLED_MODEL = "bundled"
+Precision = Literal["auto", "fp32", "bf16"]
+"""Of the products with the frozen weights."""
 
 
 class Section(BaseModel):
@@ -304,7 +306,7 @@ class ComputeConfig(Section):
         description="fast: packed sequences, no padding; plain: Transformers' own forward; "
         "auto: fast on CPUs where the model has it.",
     )
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    precision: Precision = Field(
         "auto",
         description="Type of the frozen products on the fast path; auto: bf16 where it is native.",
     )

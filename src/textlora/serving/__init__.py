@@ -19,7 +19,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from textlora.config import Precision
 
 # No heavy imports: the command line reads the defaults, and a worker process that starts must
 # answer its supervisor before it has loaded torch.
@@ -63,7 +66,7 @@ class ServingSettings:
     runs: tuple[tuple[str, Path], ...]
     adapters: Path | None = None
     limits: Limits = Limits()
-    precision: Literal["auto", "fp32", "bf16"] | None = None
+    precision: Precision | None = None
     api_key: str | None = None
     threads: int | None = None
     roster: Path | None = None

@@ -9,20 +9,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from textlora.config import Precision
 from textlora.data.rows import readable_texts
 from textlora.data.tokenizing import Tokenization, TokenizedTexts
 from textlora.data.truncation import Truncation
 from textlora.errors import ConfigError, ModelError, TextloraError
 from textlora.inference.predictor import Predictor, adapter_folder, load_tokenizer, trained_with
 from textlora.inference.scoring import Logits, score
-from textlora.model.backends.fast import Precision, UnsupportedError
-from textlora.model.backends.multi_lora import BoundAdapter, SharedBase
+from textlora.model.backends import UnsupportedError, shared_base
 from textlora.model.backends.plain import TokenIds
 from textlora.model.encoders import Backbone
 from textlora.model.spec import ClassifierSpec
 from textlora.serving.schemas import RefusedError
+
+if TYPE_CHECKING:
+    from textlora.model.backends.multi_lora import BoundAdapter, SharedBase
 
 Work = Sequence[tuple[Any, Sequence[TokenIds]]]
 """Adapters as the engine knows them, each with its sequences."""
@@ -298,7 +301,7 @@ class Registry:
                     f"{folder}: its base, with its tokenizer, is none that is served.",
                     "Name it at the start: textlora serve RUN",
                 )
-            base = SharedBase(key.backbone, load_tokenizer(folder), key.precision)
+            base = shared_base(key.backbone, load_tokenizer(folder), key.precision)
             self._engines[key] = SharedEngine(base)
         return self._engines[key]
 

@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from textlora.config import Precision
 from textlora.errors import ConfigError, DataError, MissingExtraError, TextloraError
 from textlora.inference.explaining import explain, require_captum
 from textlora.inference.predicting import load_untrained
 from textlora.inference.predictor import Predictor, trained_with
 from textlora.metrics.mistakes import Explanation, Span, Word
-from textlora.model.backends.fast import Precision
 from textlora.report.attributions import quality_in_words, shortened
 from textlora.serving import LOGGER
 from textlora.serving.adapters import Registry, ServedAdapter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from rich.console import Console
@@ -26,13 +27,15 @@ from textlora.model.adapters import (
     untrained_adapter,
 )
 from textlora.model.backends import choose_forward, choose_prefix
-from textlora.model.backends.frozen_layers import PrefixForward
 from textlora.model.encoders import Backbone, resize_embeddings, resolve_max_length
 from textlora.model.heads import load_base_classifier, resolve_head
 from textlora.model.spec import ClassifierSpec
 from textlora.report.progress import LongWork
 from textlora.training.arguments import check_precision, check_trackers, class_weights
 from textlora.training.settling import settle, taught
+
+if TYPE_CHECKING:
+    from textlora.model.backends.frozen_layers import PrefixForward
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from torch import Tensor
@@ -17,14 +18,12 @@ from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import storage_errors
-from textlora.fast.frozen_layers import PrefixStates
 from textlora.files import cache_dir
 from textlora.inference.predictor import Predictor
 from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, Logits, length_batches
 from textlora.metrics.records import EpochRecord
 from textlora.metrics.statistics import Metric
 from textlora.model.backends import Forward, TokenSequences
-from textlora.model.backends.frozen_layers import PrefixForward
 from textlora.report.progress import progress_bar
 from textlora.report.terminal import labelled
 from textlora.report.wording import count, duration, refitted_in_words, size
@@ -43,6 +42,10 @@ from textlora.training.start import (
 )
 from textlora.training.trainer import LabelledSequences, run_trainer
 from textlora.training.verdict import metric_of
+
+if TYPE_CHECKING:
+    from textlora.fast.frozen_layers import PrefixStates
+    from textlora.model.backends.frozen_layers import PrefixForward
 
 
 @dataclass(frozen=True)

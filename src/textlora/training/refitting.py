@@ -15,9 +15,7 @@ from textlora.data.loading import Parts
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import score_texts
 from textlora.metrics.scores import FloatArray
-from textlora.model.backends import Forward
-from textlora.model.backends.fast import FastForward
-from textlora.model.backends.frozen_layers import PrefixForward
+from textlora.model.backends import Forward, prefix_of
 from textlora.training.building import Classifier, prepare
 from textlora.training.fitting import training_inputs
 from textlora.training.job import announce
@@ -145,8 +143,5 @@ def refitting(
 
 def _with_prefix(classifier: Classifier) -> Classifier:
     # One training gains a little by it, many on the same texts gain a lot: used wherever it can be.
-    forward = classifier.predictor.forward
-    if classifier.prefix is not None or not isinstance(forward, FastForward):
-        return classifier
-    prefix = PrefixForward.above_frozen(forward)
-    return replace(classifier, prefix=prefix) if prefix.first_layer else classifier
+    prefix = classifier.prefix or prefix_of(classifier.predictor.forward)
+    return replace(classifier, prefix=prefix) if prefix and prefix.first_layer else classifier

@@ -6,19 +6,38 @@ readable reference. Anything faster offers the same methods.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from textlora.config import ComputeConfig
+from textlora.config import ComputeConfig, Precision
 from textlora.errors import ConfigError
-from textlora.model.backends.fast import FastForward, UnsupportedError, bind
-from textlora.model.backends.frozen_layers import PrefixForward
 from textlora.model.backends.plain import PlainForward
+from textlora.model.encoders import Backbone
 from textlora.model.heads import HeadSpec
+
+if TYPE_CHECKING:
+    from textlora.model.backends.frozen_layers import PrefixForward
+    from textlora.model.backends.multi_lora import SharedBase
+
+
+class UnsupportedError(Exception):
+    """The fast path cannot run this model; the message says why."""
+
+
+@contextmanager
+def _with_fast() -> Iterator[None]:
+    """Let what is imported inside be missing: without `fast/` everything takes the plain path."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("textlora.fast"):
+            raise
+        raise UnsupportedError("this copy of textlora has no fast path") from None
 
 
 class TokenSequences(Protocol):
@@ -84,6 +103,8 @@ def choose_forward(
     if compute.path == "plain":
         return Choice(plain, "plain, as compute.path says")
     try:
+        with _with_fast():
+            from textlora.model.backends.fast import bind
         fast = bind(
             model,
             head,
@@ -105,12 +126,12 @@ def choose_prefix(choice: Choice) -> PrefixForward:
     Raises:
         ConfigError: the path is plain, or no layer lies below the adapters.
     """
-    if not isinstance(choice.forward, FastForward):
+    prefix = prefix_of(choice.forward)
+    if prefix is None:
         raise ConfigError(
             f"compute.prefix_cache needs the fast path, and the path is {choice.reason}.",
             "Leave out --fast-prefix (compute.prefix_cache).",
         )
-    prefix = PrefixForward.above_frozen(choice.forward)
     if prefix.first_layer == 0:
         top = max(1, min(2, prefix.layers - 1))
         raise ConfigError(
@@ -119,3 +140,24 @@ def choose_prefix(choice: Choice) -> PrefixForward:
             "or leave out --fast-prefix.",
         )
     return prefix
+
+
+def prefix_of(forward: Forward) -> PrefixForward | None:
+    """Return the way that skips what frozen layers it can; None where the path is plain."""
+    if forward.name != "fast":
+        return None
+    from textlora.model.backends.fast import FastForward
+    from textlora.model.backends.frozen_layers import PrefixForward
+
+    return PrefixForward.above_frozen(forward) if isinstance(forward, FastForward) else None
+
+
+def shared_base(backbone: Backbone, tokenizer: Any, precision: Precision) -> SharedBase:
+    """Return an encoder that many adapters share.
+
+    Raises:
+        UnsupportedError: the fast path cannot run it.
+    """
+    with _with_fast():
+        from textlora.model.backends.multi_lora import SharedBase
+    return SharedBase(backbone, tokenizer, precision)

@@ -9,27 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from peft import PeftModel
 from peft.tuners.lora import Linear as LoraLinear
 from torch import Tensor, nn
 
+from textlora.config import Precision
 from textlora.fast.encoder import Batch, encode
 from textlora.fast.kernels import Kernels, kernels_for
 from textlora.fast.packing import Packed, pack
 from textlora.fast.weights import Embeddings, Encoder, Layer, Linear, Lora, Norm, Product, fast_type
 from textlora.files import cache_dir
 from textlora.model.architectures import architecture_of
+from textlora.model.backends import UnsupportedError
 from textlora.model.backends.plain import TokenIds
 from textlora.model.heads import HeadSpec, PooledClassifier
-
-Precision = Literal["auto", "fp32", "bf16"]
-
-
-class UnsupportedError(Exception):
-    """The fast path cannot run this model; the message says why."""
 
 
 @dataclass(frozen=True)
