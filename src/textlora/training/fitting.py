@@ -44,8 +44,7 @@ from textlora.training.trainer import LabelledSequences, run_trainer
 from textlora.training.verdict import metric_of
 
 if TYPE_CHECKING:
-    from textlora.fast.frozen_layers import PrefixStates
-    from textlora.model.backends.frozen_layers import PrefixForward
+    from textlora.model.backends.frozen_layers import PrefixForward, PrefixStates
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from textlora.fast.frozen_layers import PrefixStates, prefix_states
+from textlora.fast.frozen_layers import PrefixStates as PrefixStates
+from textlora.fast.frozen_layers import prefix_states
 from textlora.fast.packing import Packed, pack_states
 from textlora.model.backends.fast import FastForward
 from textlora.model.backends.plain import TokenIds
