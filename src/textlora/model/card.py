@@ -296,7 +296,7 @@ def _limits(
         "a text of another language, kind or time than its training texts."
     )
     part = _lead(figures)
-    if part == "validation":
+    if part == "validation" and NO_TEST_PART not in (known.verdict or ""):
         yield NO_TEST_PART
     if part is not None and figures[part].rows < _FEW_TEXTS:
         yield f"The figures are of {count(figures[part].rows)} texts: mind the interval."

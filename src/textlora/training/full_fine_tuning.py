@@ -36,7 +36,7 @@ class FullFineTuning:
         spec: encoder, head and labels, as the tuned classifier has them.
         tokenizer: its tokenizer.
         training: its optimisation, with a learning rate for full fine-tuning.
-        evaluation: how its rule is chosen; as with every rival, no temperature is.
+        evaluation: how its rule is chosen; as with every baseline, no temperature is.
         scratch: folder for the checkpoints, which are gone afterwards.
         console: where progress is shown.
     """
