@@ -23,9 +23,10 @@ from textlora.metrics.decisions import (
     choose_decision,
     cost_matrix,
     f1,
+    label_text,
     label_thresholds,
 )
-from textlora.metrics.scores import right_rows
+from textlora.metrics.scores import probability_of, right_rows
 from textlora.report.wording import rule_in_words
 
 FEW = examples(30)
@@ -211,3 +212,13 @@ def test_rules_survive_json_and_have_words(rule: Decision, words: str | None) ->
     assert Decision.from_dict(json.loads(json.dumps(asdict(rule)))) == rule
     said = rule_in_words(rule, ["no", "yes"])
     assert said is None if words is None else words in (said or "")
+
+
+def test_how_probable_labels_are() -> None:
+    probabilities = np.array([[0.2, 0.8], [0.7, 0.3]])
+    assert probability_of([1, 1], probabilities).tolist() == [0.8, 0.3]
+    assert probability_of([[0, 1], [0, 0]], probabilities) == pytest.approx([0.8, 0.3])
+
+
+def test_a_label_as_text() -> None:
+    assert [label_text(each) for each in ("a", ["a", "b"], ())] == ["a", "a, b", "(none)"]

@@ -204,7 +204,7 @@ def read_label_cell(value: object, separator: str | None, untyped: bool) -> Labe
 
 
 def _clipped(value: object) -> str:
-    return shortened(shown(value), 40)
+    return shortened(shown(value), 41)
 
 
 def is_missing(value: object) -> bool:

@@ -206,7 +206,7 @@ def find_columns(names: Sequence[str], options: ReadOptions, source: str) -> Col
 
 def listed(names: Sequence[str]) -> str:
     """Return the columns as a message shows them."""
-    clipped = [shortened(name, _SHOWN_NAME) for name in names]
+    clipped = [shortened(name, _SHOWN_NAME + 1) for name in names]
     more = f", and {len(clipped) - _SHOWN_COLUMNS} more" if len(clipped) > _SHOWN_COLUMNS else ""
     return ", ".join(f"'{name}'" for name in clipped[:_SHOWN_COLUMNS]) + more
 

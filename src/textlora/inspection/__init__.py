@@ -5,7 +5,8 @@ training. `records.Inspection` is what it finds.
 """
 
 from textlora.inspection.inspecting import inspect_parts
-from textlora.inspection.records import Finding, Inspection
+from textlora.inspection.records import Inspection
 from textlora.inspection.screen import short_lines
+from textlora.report.view import Finding
 
 __all__ = ["Finding", "Inspection", "inspect_parts", "short_lines"]

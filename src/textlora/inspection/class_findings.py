@@ -11,7 +11,7 @@ from textlora.inspection.content_findings import EXAMPLES, have, rows_of
 from textlora.inspection.copies import respelled
 from textlora.inspection.corpus import TRAIN, Corpus
 from textlora.inspection.facts import Facts, Spellings
-from textlora.inspection.records import Finding, Severity
+from textlora.report.view import Finding, Severity
 from textlora.report.wording import count, percent
 
 _UNEVEN, _VERY_UNEVEN = 3, 10

@@ -9,7 +9,8 @@ from textlora.data.tables import RejectedRow
 from textlora.inspection.copies import Leaks, respelled
 from textlora.inspection.corpus import TEST, TRAIN, VALIDATION, Corpus, clipped
 from textlora.inspection.facts import FEW_WORDS, Facts
-from textlora.inspection.records import Example, Finding, Lengths, Severity
+from textlora.inspection.records import Lengths
+from textlora.report.view import Example, Finding, Severity
 from textlora.report.wording import count, percent
 
 EXAMPLES = 3

@@ -15,7 +15,7 @@ from textlora.data.reading import Place, Plan, options_of, place_of, plan_source
 from textlora.data.rows import NoLabelsError, collect_rows, refuse_unlabelled, settle_labels
 from textlora.data.tables import Label, ReadOptions, TextTable, shortened, shown
 from textlora.errors import DataError
-from textlora.inspection.records import Example, Finding
+from textlora.report.view import Example, Finding
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 

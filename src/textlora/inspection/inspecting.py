@@ -20,13 +20,12 @@ from textlora.inspection.records import (
     SEVERITIES,
     ClassRows,
     Estimate,
-    Finding,
     Inspection,
     LengthBin,
-    LengthLoss,
     Lengths,
     PartSummary,
 )
+from textlora.report.view import Finding, LengthLoss
 
 USUAL_LENGTHS = (64, 128, 256, 384, 512)
 _BINS = 20

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from textlora.metrics.records import Record
-from textlora.report.view import Example as Example
-from textlora.report.view import Finding, LengthLoss
-from textlora.report.view import Severity as Severity
+from textlora.report.view import Finding, LengthLoss, Severity
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 KINDS = (

@@ -14,15 +14,9 @@ from rich.text import Text
 
 from textlora.inspection.corpus import short_names
 from textlora.inspection.fixing import DROPPED_NAME, Fix
-from textlora.inspection.records import (
-    Estimate,
-    Example,
-    Finding,
-    Inspection,
-    Lengths,
-    PartSummary,
-)
+from textlora.inspection.records import Estimate, Inspection, Lengths, PartSummary
 from textlora.report.terminal import MARGIN, labelled
+from textlora.report.view import Example, Finding
 from textlora.report.wording import count, duration, percent, size
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "cyan"}

@@ -15,7 +15,8 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""
-        values: dict[str, Any] = _adapter(self.__class__).dump_python(self, mode="json")
+        kind: Any = type(self)
+        values: dict[str, Any] = _adapter(kind).dump_python(self, mode="json")
         return values
 
     @classmethod
@@ -25,7 +26,8 @@ class Record:
         Raises:
             ValueError: a value is missing or no such value.
         """
-        record: Self = _adapter(cls).validate_python(values)
+        kind: Any = cls
+        record: Self = _adapter(kind).validate_python(values)
         return record
 
 

@@ -158,7 +158,8 @@ def one_hot(targets: IntArray, classes: int) -> npt.NDArray[np.bool_]:
 
 def ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> FloatArray:
     """Return part / whole; 0 where the whole is nothing."""
-    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=np.asarray(whole) > 0)
+    nothing = np.zeros(np.shape(whole))
+    return np.asarray(np.divide(part, whole, out=nothing, where=np.asarray(whole) > 0))
 
 
 def _binary(
