@@ -25,7 +25,6 @@ from .hub_standin import NAME, standin_hub
 _SCRIPT = """
 import json, sys
 from textlora.data import ReadOptions, read_table
-from textlora.data.reading import split_names
 from textlora.errors import DataError
 
 for name, options in json.loads(sys.argv[1]):

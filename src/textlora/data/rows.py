@@ -23,6 +23,8 @@ ONLY_HTML = "the text is blank without its HTML"
 NO_TEXT = (MISSING_TEXT, BLANK_TEXT, ONLY_HTML)
 """The reasons of rows that lack a text."""
 
+_CLIPPED = 40
+
 # Only the way Python itself writes an integer: "01" or "+1" could be codes, not numbers.
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
@@ -142,7 +144,7 @@ def read_text_cell(value: object, without_html: bool = False) -> str:
     if is_missing(value) or value == "":
         raise BadCellError(MISSING_TEXT)
     if not isinstance(value, str):
-        raise BadCellError(f"the text is not a string but {_kind(value)} ({clip(value)})")
+        raise BadCellError(f"the text is not a string but {_kind(value)}")
     _check_characters(value, "text")
     if not value.strip():
         raise BadCellError(BLANK_TEXT)
@@ -210,12 +212,6 @@ def is_missing(value: object) -> bool:
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
-def clip(value: object, length: int = 40) -> str:
-    """Return a short form of any value, for a message."""
-    text = shown(value)
-    return text if len(text) <= length else text[:length] + "…"
-
-
 def bad_row_error(row: RejectedRow, remedy: str = SKIP_REMEDY) -> DataError:
     """Return the error that says why one row cannot be used."""
     return DataError(
@@ -252,19 +248,19 @@ def _one_label(value: object, untyped: bool) -> Label:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, str):
-        raise BadCellError(
-            f"the label is {_kind(value)} ({clip(value)}), not a string, an integer or a list"
-        )
+        raise BadCellError(f"the label is {_kind(value)}, not a string, an integer or a list")
     if not value.strip():
         raise BadCellError("the label is missing")
     return value.strip() if untyped else str(value)
 
 
 def _kind(value: object) -> str:
+    """Return what a value is, and what it looks like."""
     names = {
         bool: "a truth value", int: "a number", float: "a number", dict: "an object", list: "a list"
     }  # fmt: skip
-    return names.get(type(value), f"of the type {type(value).__name__}")
+    kind = names.get(type(value), f"of the type {type(value).__name__}")
+    return f"{kind} ({shown(value, _CLIPPED)})"
 
 
 def refuse_unlabelled(raw: RawTable) -> None:

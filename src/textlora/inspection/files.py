@@ -11,7 +11,7 @@ from rich.console import Console
 
 from textlora.config import DataConfig
 from textlora.data.loading import Parts, parts_from_tables
-from textlora.data.reading import options_of
+from textlora.data.sources import options_of
 from textlora.data.tables import Label, TextTable
 from textlora.data.tokenizing import tokenize
 from textlora.data.truncation import Truncation
