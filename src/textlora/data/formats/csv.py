@@ -245,7 +245,7 @@ class CsvWriter:
             body = csv_line([*own, *more], self.delimiter)
         elif more:
             body += self.delimiter + csv_line(more, self.delimiter)
-        return body + (end or self._end)
+        return body + (end if end and self.source is not None else self._end)
 
     @property
     def _end(self) -> str:

@@ -132,8 +132,10 @@ class ParquetFile:
         self, to: Path, gone: Container[int], column: str | None, change: Callable[[Any], Any]
     ) -> None:
         """Write the file without some rows, and with the cells of a column changed."""
+        with _opened(self.path, self.name) as file:
+            schema = file.read_row_groups([]).schema  # with all metadata, unlike `schema_arrow`
         tables = (chunk.table for chunk in self.chunks(Limits()))
-        copy_tables(tables, self.schema, to, gone, column, change)
+        copy_tables(tables, schema, to, gone, column, change)
 
 
 def copy_tables(

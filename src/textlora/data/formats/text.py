@@ -6,6 +6,7 @@ import base64
 import codecs
 import math
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, time
@@ -20,6 +21,7 @@ LONGEST = 16_000_000
 """Characters of the longest line or record in `score`: so many are held for a quote's end."""
 
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _SAMPLE = 4_096
 _START = 1_000_000
 
@@ -286,6 +288,9 @@ def _codec(encoding: str, content: bytes, source: str) -> str:
             source=source,
             remedy="Usual ones are utf-8, cp1252, latin-1 and utf-16.",
         ) from None
+    if codec in ("utf-16", "utf-32") and not content.startswith(_UTF16_MARKS + _UTF32_MARKS):
+        # A stream of lines insists on the mark.
+        return f"{codec}-{'le' if sys.byteorder == 'little' else 'be'}"
     if codec != "utf-8":
         return codec
     _refuse_utf16(content, source)
