@@ -47,7 +47,7 @@ def inspected(data: DataConfig) -> FileInspection:
 def fixed(data: DataConfig, out: Path) -> tuple[Fix, dict[str, Path]]:
     found = inspected(data)
     fix = plan_fix(found.facts)
-    return fix, write_fix(fix, found.targets(data), out)
+    return fix, write_fix(fix, found.files, data, out)
 
 
 def kept(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from textlora.data.sources import Place
-from textlora.data.tables import Label, ReadOptions, csv_line, shown
+from textlora.config import DataConfig
+from textlora.data.sources import Place, options_of
+from textlora.data.tables import Label, csv_line, shown
 from textlora.files import whole_folder
 from textlora.inspection.copies import respelled
-from textlora.inspection.corpus import Corpus
+from textlora.inspection.corpus import Corpus, Files
 from textlora.inspection.facts import Facts
 
 
@@ -138,29 +139,15 @@ DROPPED_NAME = "dropped.csv"
 _DROPPED_HEADER = ("part", "file", "line", "reason", "text")
 
 
-@dataclass(frozen=True)
-class Target:
-    """What is to be written of one part.
-
-    Args:
-        place: the source and its split.
-        options: how it was read.
-        label_column: the column of the labels; None where there is none.
-    """
-
-    place: Place
-    options: ReadOptions
-    label_column: str | None
-
-
-def write_fix(fix: Fix, targets: Mapping[str, Target], out: Path) -> dict[str, Path]:
+def write_fix(fix: Fix, files: Files, data: DataConfig, out: Path) -> dict[str, Path]:
     """Write the cleaned copies and the list of what was dropped; the originals stay as they are.
 
     The folder is absent or complete.
 
     Args:
         fix: what goes and what is rewritten.
-        targets: what to write, by part.
+        files: the tables as they were read.
+        data: the settings by which they were read.
         out: the folder; it may exist if it is empty.
 
     Returns:
@@ -170,10 +157,16 @@ def write_fix(fix: Fix, targets: Mapping[str, Target], out: Path) -> dict[str, P
         RunError: the folder has something in it.
         StorageError: it cannot be written.
     """
-    names = _file_names({name: target.place for name, target in targets.items()})
+    names = _file_names(files.places)
     with whole_folder(out, "writing the cleaned copies to") as folder:
-        for part, target in targets.items():
-            _write_copy(target, fix.lines_of(part), fix.spelling, folder / names[part])
+        for part, place in files.places.items():
+            place.source.copy(
+                folder / names[part],
+                replace(options_of(data, place.split), on_bad_rows="skip"),
+                fix.lines_of(part),
+                files.tables[part].label_column if fix.spelling else None,
+                lambda cell: relabelled(cell, fix.spelling, data.label_separator),
+            )
         (folder / DROPPED_NAME).write_text(_dropped_csv(fix.dropped), encoding="utf-8", newline="")
     return {part: out / name for part, name in names.items()}
 
@@ -188,17 +181,6 @@ def _file_names(places: Mapping[str, Place]) -> dict[str, str]:
             name = f"{part}-{name}"
         names[part] = name
     return names
-
-
-def _write_copy(target: Target, gone: set[int], spelling: Mapping[Label, Label], to: Path) -> None:
-    separator = target.options.label_separator
-    target.place.source.copy(
-        to,
-        target.options,
-        gone,
-        target.label_column if spelling else None,
-        lambda cell: relabelled(cell, spelling, separator),
-    )
 
 
 def relabelled(cell: Any, spelling: Mapping[Label, Label], separator: str | None) -> Any:

@@ -1,24 +1,27 @@
 """One module a file format: each has one reader, which streams, and one writer.
 
-`train` loads a table, `inspect --fix` copies a file without some of its rows, and `score` reads
-chunks and writes shards; all of them go through here.
+`train` loads a table (`load`), `inspect --fix` copies a file without some of its rows (`copy`), and
+`score` reads it in chunks, turns each into a shard (`encode`) and makes one file of them (`join`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
 
 from textlora.data.formats.csv import CsvFile, CsvWriter
 from textlora.data.formats.jsonl import JsonLinesFile, JsonLinesWriter
-from textlora.data.formats.parquet import ParquetFile, ParquetWriter
-from textlora.data.formats.text import LONGEST, Limits, Row
-from textlora.data.rows import RawTable
-from textlora.data.tables import Columns, ReadOptions
+from textlora.data.formats.parquet import Batch, ParquetFile, ParquetWriter
+from textlora.data.formats.text import LONGEST, Limits, Rows
+from textlora.data.tables import ReadOptions
 from textlora.errors import DataError
 
-__all__ = ["LONGEST", "Chunk", "Limits", "Row", "TableFile", "Writer"]
+__all__ = ["LONGEST", "Limits"]
+
+TableFile = CsvFile | JsonLinesFile | ParquetFile
+Writer = CsvWriter | JsonLinesWriter | ParquetWriter
+Chunk = Rows | Batch
+"""Rows that are read, answered and written together."""
 
 Format = type[CsvFile] | type[JsonLinesFile] | type[ParquetFile]
 
@@ -32,80 +35,6 @@ _FORMATS: dict[str, Format] = {
 }
 SUFFIXES = ".csv, .tsv, .jsonl, .ndjson, .json (one object a line), .parquet"
 """The suffixes as a message lists them."""
-
-
-class Chunk(Protocol):
-    """Rows that are read, answered and written together."""
-
-    def __len__(self) -> int: ...
-
-    @property
-    def rows(self) -> Sequence[Row]:
-        """The rows."""
-        ...
-
-    def cells(self, column: str) -> Sequence[Any]:
-        """Return a cell of every row; None where it has none."""
-        ...
-
-    def problems(self) -> Sequence[str | None]:
-        """Return why rows cannot be taken apart."""
-        ...
-
-
-class TableFile(Protocol):
-    """A file of a table, in whatever format."""
-
-    @property
-    def name(self) -> str:
-        """What the user calls it."""
-        ...
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns."""
-        ...
-
-    def find(self, options: ReadOptions) -> Columns:
-        """Choose the columns; see `find_columns`."""
-        ...
-
-    def load(self, options: ReadOptions) -> RawTable:
-        """Return the cells of the chosen columns."""
-        ...
-
-    def count(self) -> int:
-        """Return how many rows there are."""
-        ...
-
-    def chunks(self, limits: Limits) -> Iterator[Chunk]:
-        """Yield the rows, in their order, cut in the same way every time."""
-        ...
-
-    def copy(
-        self, to: Path, gone: Container[int], column: str | None, change: Callable[[Any], Any]
-    ) -> None:
-        """Write the file without some rows, and with the cells of a column changed.
-
-        Args:
-            to: the copy, in the format and encoding of the file.
-            gone: the lines, or numbers, of the rows that are left out.
-            column: the column to change; None: none.
-            change: returns the new cell; what it leaves alone keeps its bytes.
-        """
-        ...
-
-
-class Writer(Protocol):
-    """Writes the rows of a file with further columns."""
-
-    def encode(self, chunk: Chunk, further: Sequence[Mapping[str, Any]]) -> bytes:
-        """Return a shard: the rows of a chunk, each with its further cells."""
-        ...
-
-    def join(self, shards: Iterable[Path], out: Path) -> None:
-        """Write the shards as one file."""
-        ...
 
 
 def format_of(name: str | Path) -> Format | None:

@@ -109,7 +109,14 @@ class CsvFile:
     def copy(
         self, to: Path, gone: Container[int], column: str | None, change: Callable[[Any], Any]
     ) -> None:
-        """Write the file without some rows, and with the cells of a column changed."""
+        """Write the file without some rows, and with the cells of a column changed.
+
+        Args:
+            to: the copy, in the encoding of the file.
+            gone: the lines on which rows start that are left out.
+            column: the column to change; None: none.
+            change: returns the new cell; what it leaves alone keeps its bytes.
+        """
         writer = CsvWriter(self.columns, (), "", self.delimiter, self)
         self.text.rewrite(self._copied(writer, gone, column, change), to)
 

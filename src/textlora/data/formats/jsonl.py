@@ -96,7 +96,7 @@ class JsonLinesFile:
     def copy(
         self, to: Path, gone: Container[int], column: str | None, change: Callable[[Any], Any]
     ) -> None:
-        """Write the file without some rows, and with the cells of a column changed."""
+        """Write the file without some rows, and with the cells of a column changed: as CSV's."""
         self.text.rewrite(self._copied(gone, column, change), to)
 
     def _copied(
@@ -105,14 +105,14 @@ class JsonLinesFile:
         for row in _rows(self.text):
             if row.line in gone:
                 continue
-            # The last line often has no line break: the next one must not grow onto it.
-            line = row.raw if split_end(row.raw)[1] else row.raw + "\n"
-            if column is not None and (new := change(row.values.get(column))) != row.values.get(
-                column
-            ):
-                ascii_only = "\\u" in row.raw
-                line = json.dumps({**row.values, column: new}, ensure_ascii=ascii_only) + "\n"
-            yield line
+            old = None if column is None else row.values.get(column)
+            new = None if column is None else change(old)
+            if new != old:
+                values, ascii_only = {**row.values, column: new}, "\\u" in row.raw
+                yield json.dumps(values, ensure_ascii=ascii_only) + "\n"
+            else:
+                # The last line often has no line break: the next one must not grow onto it.
+                yield row.raw if split_end(row.raw)[1] else row.raw + "\n"
 
 
 @dataclass(frozen=True)

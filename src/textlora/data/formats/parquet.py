@@ -131,7 +131,7 @@ class ParquetFile:
     def copy(
         self, to: Path, gone: Container[int], column: str | None, change: Callable[[Any], Any]
     ) -> None:
-        """Write the file without some rows, and with the cells of a column changed."""
+        """Write the file without some rows, and with the cells of a column changed: as CSV's."""
         with _opened(self.path, self.name) as file:
             schema = file.read_row_groups([]).schema  # with all metadata, unlike `schema_arrow`
         tables = (chunk.table for chunk in self.chunks(Limits()))
@@ -146,7 +146,7 @@ def copy_tables(
     column: str | None,
     change: Callable[[Any], Any],
 ) -> None:
-    """Write tables as one Parquet file; see `TableFile.copy`."""
+    """Write tables as one Parquet file; as `CsvFile.copy`."""
     import pyarrow
 
     def copied() -> Iterator[pyarrow.Table]:
