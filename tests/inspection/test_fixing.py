@@ -85,6 +85,9 @@ def test_csv(tmp_path: Path, name: str, delimiter: str) -> None:
     assert rows[0] == ("id", "text", "label")
     assert [row[1:] for row in rows[1:]] == kept(TRAIN)
     assert rows[-1][0] == "047"
+    # What is rewritten keeps its line break, and blank lines stay.
+    content = written["train"].read_bytes()
+    assert content.count(b"\n") - content.count(b"\r\n") == 1  # the one in a text
     assert fix.respelled_rows == 1
 
     dropped = read_csv(tmp_path / "out" / "dropped.csv")

@@ -136,10 +136,9 @@ class CsvFile:
             kept = record.line not in gone
             if kept:
                 row = self._row(record)
-                changed = {}
-                if column is not None and change(row.values[column]) != row.values[column]:
-                    changed = {column: change(row.values[column])}
-                yield writer.line(row, {}, changed)
+                old = "" if column is None else row.values[column]
+                new = old if column is None else change(old)
+                yield writer.line(row, {}, {column: new} if new != old else None)
 
     def _records(self) -> Iterator[Record]:
         return take_apart(self.text.lines(), self.delimiter, self.text.longest)
