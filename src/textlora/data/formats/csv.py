@@ -136,9 +136,10 @@ class CsvFile:
             kept = record.line not in gone
             if kept:
                 row = self._row(record)
-                old = "" if column is None else row.values[column]
-                new = old if column is None else change(old)
-                yield writer.line(row, {}, {column: new} if new != old else None)
+                changed = {}
+                if column is not None and (new := change(row.values[column])) != row.values[column]:
+                    changed[column] = new
+                yield writer.line(row, {}, changed)
 
     def _records(self) -> Iterator[Record]:
         return take_apart(self.text.lines(), self.delimiter, self.text.longest)

@@ -107,7 +107,7 @@ class JsonLinesFile:
                 continue
             old = None if column is None else row.values.get(column)
             new = None if column is None else change(old)
-            if new != old:
+            if column is not None and new != old:
                 values, ascii_only = {**row.values, column: new}, "\\u" in row.raw
                 yield json.dumps(values, ensure_ascii=ascii_only) + "\n"
             else:
