@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,12 +35,10 @@ from textlora.scoring.scorer import AddedColumns, Answers, Progress, Scorer
 from textlora.scoring.shards import Shard, Summary, WorkFolder, checksum
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.progress import Task
     from rich.text import Text
 
     from textlora.inference.predictor import Prediction
-    from textlora.scoring.shards import Summary
 
 
 def read_options(
@@ -214,12 +213,10 @@ def score_file(request: Request, scorer: Scorer, console: Console | None = None)
     options = replace(request.options, on_bad_rows="skip")
     file = open_file(path, request.source, options, longest=LONGEST)
     text_column, rows = file.find(options).text, file.count()
-    if not rows:
-        raise DataError("there are no rows in it.", source=file.name, remedy="Add some rows.")
     added = AddedColumns(scorer.classes, scorer.multi_label, request.prefix)
     added.refuse_clash(file.columns, file.name)
     output = writer_for(file, request.out, text_column, added.types, request.limits)
-    before = _Stamp.of(path)
+    before = path.stat()
     work = WorkFolder(request.out)
     identity = _identity(request, text_column, scorer, path)
     if request.resume and work.begun():
@@ -237,31 +234,21 @@ def score_file(request: Request, scorer: Scorer, console: Console | None = None)
                 shards = answering.write_missing(file.chunks(request.limits), shards)
             with storage_errors(f"writing {work.path}"):
                 output.join([work.shard_path(number) for number in range(len(shards))], work.joined)
-            before.require_same(path, file.name)
+            _require_same(path, before, file.name)
             work.publish()
     seconds = time.perf_counter() - started
     return Summary.of(request.out, shards, resumed=resumed, classes=scorer.classes, seconds=seconds)
 
 
-@dataclass(frozen=True)
-class _Stamp:
-    """By what a file shows that it was written to."""
-
-    size: int
-    written: int
-
-    @classmethod
-    def of(cls, path: Path) -> _Stamp:
-        stat = path.stat()
-        return cls(stat.st_size, stat.st_mtime_ns)
-
-    def require_same(self, path: Path, name: str) -> None:
-        if not path.is_file() or _Stamp.of(path) != self:
-            raise DataError(
-                "the file was written to while it was scored.",
-                source=name,
-                remedy="Start again with --overwrite when it is complete.",
-            )
+def _require_same(path: Path, before: os.stat_result, name: str) -> None:
+    """Refuse a file that was written to, or that is gone."""
+    now = path.stat() if path.is_file() else None
+    if now is None or (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise DataError(
+            "the file was written to while it was scored.",
+            source=name,
+            remedy="Start again with --overwrite when it is complete.",
+        )
 
 
 def _identity(request: Request, text_column: str, scorer: Scorer, path: Path) -> dict[str, Any]:

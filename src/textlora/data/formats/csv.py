@@ -99,7 +99,11 @@ class CsvFile:
         return load_rows(self._rows(), self.find(options), self.name, untyped=True)
 
     def count(self) -> int:
-        """Return how many rows there are."""
+        """Return how many rows there are.
+
+        Raises:
+            DataError: there are none.
+        """
         return sum(1 for _ in self._rows())
 
     def chunks(self, limits: Limits) -> Iterator[Rows]:

@@ -107,7 +107,13 @@ class ParquetFile:
         return raw_table(table, self.name, columns, names)
 
     def count(self) -> int:
-        """Return how many rows there are."""
+        """Return how many rows there are.
+
+        Raises:
+            DataError: there are none.
+        """
+        if not self.rows:
+            raise DataError("there are no rows in it.", source=self.name, remedy="Add some rows.")
         return self.rows
 
     def chunks(self, limits: Limits) -> Iterator[Batch]:
