@@ -149,17 +149,16 @@ class CsvFile:
         return take_apart(self.text.lines(), self.delimiter, self.text.longest)
 
     def _rows(self) -> Iterator[Row]:
-        empty = True
-        for record in self._records():
-            if self._is_row(record):
-                empty = False
-                yield self._row(record)
-        if empty:
+        rows = map(self._row, filter(self._is_row, self._records()))
+        first = next(rows, None)
+        if first is None:
             raise DataError(
                 "the file has a header and no rows.",
                 source=self.name,
                 remedy="Add rows below the header.",
             )
+        yield first
+        yield from rows
 
     def _is_row(self, record: Record) -> bool:
         return bool(record.cells) and (self.header is None or record.line != self.header.line)

@@ -161,7 +161,7 @@ class _BadLineError(ValueError):
 
 def _parse(line: str) -> dict[str, Any]:
     try:
-        value = json.loads(line, object_pairs_hook=_object)
+        value = _DECODER.decode(line)
     except _BadLineError:
         raise
     except json.JSONDecodeError as error:
@@ -196,3 +196,6 @@ def _refuse_document(first: str, source: str) -> None:
         line=1,
         remedy="Convert it, for instance with: jq -c '.[]' old.json > new.jsonl",
     )
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
