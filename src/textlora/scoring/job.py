@@ -289,12 +289,14 @@ class _Answering:
         return shards
 
     def _write(self, number: int, first: int, chunk: Chunk) -> Shard:
-        cells, errors = chunk.cells(self.text_column), self._errors(chunk)
-        texts = [str(cell) for cell, bad in zip(cells, errors, strict=True) if bad is None]
+        cells = chunk.cells(self.text_column)
+        errors = self._errors(chunk, cells)
+        good = [row for row, bad in enumerate(errors) if bad is None]
+        texts = [str(cells[row]) for row in good]
         answers = self.scorer.answer(texts, self.progress) if texts else Answers((), 0)
         self.progress(len(chunk) - len(texts))
-        left = iter(answers.predictions)
-        further = [self.added.values(next(left) if bad is None else None, bad) for bad in errors]
+        answered = dict(zip(good, answers.predictions, strict=True))
+        further = [self.added.values(answered.get(row), bad) for row, bad in enumerate(errors)]
         encoded = self.output.encode(chunk, further)
         shard = Shard(
             first=first,
@@ -307,10 +309,10 @@ class _Answering:
         self.work.add(number, encoded, shard)
         return shard
 
-    def _errors(self, chunk: Chunk) -> list[str | None]:
+    def _errors(self, chunk: Chunk, cells: Sequence[object]) -> list[str | None]:
         """Return of every row why it has no good text, by the rules of `data.rows`."""
-        errors = list(chunk.problems())
-        for row, cell in enumerate(chunk.cells(self.text_column)):
+        errors = chunk.problems()
+        for row, cell in enumerate(cells):
             try:
                 if errors[row] is None:
                     read_text_cell(cell, self.scorer.strip_html)
