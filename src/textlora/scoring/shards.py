@@ -271,12 +271,8 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain values that JSON can hold."""
         return {
+            **asdict(self),
             "out": str(self.out),
-            "rows": self.rows,
-            "errors": self.errors,
-            "truncated": self.truncated,
-            "labels": self.labels,
-            "resumed": self.resumed,
             "seconds": round(self.seconds, 3),
             "rows_per_second": round(self.rows_per_second, 1),
         }
