@@ -25,7 +25,6 @@ from .hub_standin import NAME, standin_hub
 _SCRIPT = """
 import json, sys
 from textlora.data import ReadOptions, read_table
-from textlora.data.reading import split_names
 from textlora.errors import DataError
 
 for name, options in json.loads(sys.argv[1]):
@@ -143,3 +142,26 @@ def test_settings_reach_the_hub() -> None:
     ):
         load_parts(DataConfig(train="o/n", dataset_config="small", dataset_revision="v1"))
     load.assert_called_once_with("o/n", name="small", split=None, revision="v1")
+
+
+def test_a_dataset_is_opened_once() -> None:
+    import datasets
+
+    rows = datasets.Dataset.from_dict({"text": list("abcdefgh"), "label": [0, 1] * 4})
+    splits = datasets.DatasetDict(train=rows, validation=rows.select([0, 1]), test=rows)
+    with mock.patch("datasets.load_dataset", return_value=splits) as load:
+        parts = load_parts(DataConfig(train="o/n"))
+    load.assert_called_once_with("o/n", name=None, split=None, revision=None)
+    assert parts.test is not None
+    assert parts.test.table.source == "o/n (test)"
+
+
+def test_a_slice_of_a_split_is_left_to_datasets() -> None:
+    import datasets
+
+    rows = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]})
+    splits = [datasets.DatasetDict(train=rows), rows.select([1])]
+    with mock.patch("datasets.load_dataset", side_effect=splits) as load:
+        table = read_table("o/n", ReadOptions(split="train[1:]"))
+    assert (table.source, table.texts) == ("o/n (train[1:])", ["b"])
+    assert load.call_args.kwargs["split"] == "train[1:]"

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from textlora.data.reading import table_from_python
 from textlora.data.rows import MAX_TEXT_BYTES, BadCellError, read_label_cell, read_text_cell
+from textlora.data.sources import table_from_python
 from textlora.errors import DataError
 
 

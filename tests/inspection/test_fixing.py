@@ -47,7 +47,7 @@ def inspected(data: DataConfig) -> FileInspection:
 def fixed(data: DataConfig, out: Path) -> tuple[Fix, dict[str, Path]]:
     found = inspected(data)
     fix = plan_fix(found.facts)
-    return fix, write_fix(fix, found.targets(data), out)
+    return fix, write_fix(fix, found.files, data, out)
 
 
 def kept(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -85,6 +85,9 @@ def test_csv(tmp_path: Path, name: str, delimiter: str) -> None:
     assert rows[0] == ("id", "text", "label")
     assert [row[1:] for row in rows[1:]] == kept(TRAIN)
     assert rows[-1][0] == "047"
+    # What is rewritten keeps its line break, and blank lines stay.
+    content = written["train"].read_bytes()
+    assert content.count(b"\n") - content.count(b"\r\n") == 1  # the one in a text
     assert fix.respelled_rows == 1
 
     dropped = read_csv(tmp_path / "out" / "dropped.csv")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from support.scorers import COUNTING
-from textlora.scoring.chunks import Limits
+from textlora.data.formats import Limits
 from textlora.scoring.job import Request, score_file
 from textlora.scoring.shards import Summary
 

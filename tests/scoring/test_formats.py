@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.examples import examples
-from textlora.data.delimited import take_apart
+from textlora.data.formats.records import take_apart
 from textlora.data.tables import ReadOptions
 from textlora.errors import DataError
 
@@ -154,7 +154,7 @@ def test_bad_rows_stay_in_their_place(tmp_path: Path) -> None:
 def test_a_quote_that_stays_open_does_not_take_the_file_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("textlora.scoring.delimited.LONGEST", 200)
+    monkeypatch.setattr("textlora.scoring.job.LONGEST", 200)
     rows = ['"open', *(f"row {number}" for number in range(100))]
     (tmp_path / "in.csv").write_text("text,x\n" + "".join(f"{row},\n" for row in rows))
     summary = run(tmp_path / "in.csv", tmp_path / "out.csv", 10)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from support.scorers import COUNTING
+from textlora.data.formats import Limits
 from textlora.errors import ConfigError, DataError, RunError, StorageError
-from textlora.scoring.chunks import Limits
 from textlora.scoring.job import Request, score_file
 from textlora.scoring.scorer import Answers, Scorer
 from textlora.scoring.shards import WorkFolder

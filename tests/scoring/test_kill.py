@@ -21,7 +21,7 @@ from pathlib import Path
 asked = json.load(sys.stdin)
 sys.path.insert(0, asked["tests"])
 from support.scorers import COUNTING
-from textlora.scoring.chunks import Limits
+from textlora.data.formats import Limits
 from textlora.scoring.job import score_file
 from textlora.scoring.job import Request
 from textlora.scoring.shards import WorkFolder

@@ -24,7 +24,7 @@ from support.browser import DESKTOP, PHONE, Visit, chromium
 from support.examples import examples
 from support.servers import listening
 from textlora.report.theme import COLOURS
-from textlora.scoring.added import AddedColumns
+from textlora.scoring.scorer import AddedColumns
 from textlora.serving import Limits, ServingSettings
 from textlora.serving import app as serving_app
 from textlora.serving.app import create_app

@@ -115,7 +115,7 @@ def _inspect(
         print_inspection(found.inspection, console)
     if folder is not None:
         fix = plan_fix(found.facts)
-        written = write_fix(fix, found.targets(config.data), folder)
+        written = write_fix(fix, found.files, config.data, folder)
         told["fix"] = {
             "folder": str(folder),
             "files": {part: str(path) for part, path in written.items()},

@@ -13,10 +13,10 @@ from textlora.data.loading import (
     load_texts,
     parts_from_tables,
 )
-from textlora.data.reading import ReadOptions, read_table, table_from_python
 from textlora.data.rows import MAX_TEXT_BYTES
+from textlora.data.sources import read_table, table_from_python
 from textlora.data.splitting import Split, random_subset, stratified_split
-from textlora.data.tables import Label, RejectedRow, TextTable, write_rejected
+from textlora.data.tables import Label, ReadOptions, RejectedRow, TextTable, write_rejected
 from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.data.truncation import Truncation, Windows
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from textlora.data.decoding import first_line
-from textlora.data.tables import ReadOptions
+from textlora.data.formats.parquet import raw_table
+from textlora.data.formats.text import first_line
+from textlora.data.rows import RawTable
+from textlora.data.tables import ReadOptions, find_columns
 from textlora.errors import DataError, storage_errors
 
 TRAIN_SPLITS = ("train",)
@@ -116,6 +118,24 @@ def choose_split(splits: Sequence[str], preferred: Sequence[str], source: str) -
         source=source,
         remedy="Name the split: --set data.train_split=… (validation_split, test_split).",
     )
+
+
+def rows_of_dataset(dataset: Any, source: str, options: ReadOptions) -> RawTable:
+    """Take the chosen columns out of a `datasets.Dataset`; the lines are 1-based row numbers.
+
+    Raises:
+        DataError: it lacks the columns.
+    """
+    columns = find_columns(dataset.column_names, options, source)
+    table = table_of_dataset(dataset.select_columns(columns.chosen))
+    feature = dataset.features.get(columns.label)
+    names = getattr(getattr(feature, "feature", feature), "names", None)
+    return raw_table(table, source, columns, list(names) if names else None)
+
+
+def table_of_dataset(dataset: Any) -> Any:
+    """Return a dataset as a `pyarrow.Table`, which follows the indices of a shuffled one."""
+    return dataset.with_format("arrow")[:]
 
 
 def take_split(dataset: Any, split: str | None, source: str) -> tuple[Any, str]:

@@ -18,8 +18,8 @@ from textlora.data.classes import (
 )
 from textlora.data.hub import TEST_SPLITS, TRAIN_SPLITS, VALIDATION_SPLITS
 from textlora.data.labels import LabelSet, Targets
-from textlora.data.reading import Place, is_named, options_of, place_of, plan_sources, read_table
-from textlora.data.rows import NoLabelsError
+from textlora.data.rows import NoLabelsError, check_rows
+from textlora.data.sources import Place, is_named, options_of, place_of, plan_sources
 from textlora.data.splitting import (
     Indices,
     copied_in,
@@ -346,7 +346,8 @@ def load_texts(source: str, data: DataConfig) -> TextTable:
 
 
 def _read(place: Place, data: DataConfig, labelled: bool = True) -> TextTable:
-    return read_table(place.source, options_of(data, place.split, labelled))
+    options = options_of(data, place.split, labelled)
+    return check_rows(place.source.read(options), options)
 
 
 def _rows_to_hold_out(size: float, total: int, part: Part) -> int:

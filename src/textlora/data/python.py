@@ -12,7 +12,7 @@ import numpy.typing as npt
 from textlora.config import DataConfig
 from textlora.data.labels import LabelSet
 from textlora.data.loading import Parts, Weights, parts_from_tables
-from textlora.data.reading import table_from_python
+from textlora.data.sources import table_from_python
 from textlora.data.tables import ReadOptions, TextTable, find_columns
 from textlora.errors import DataError
 

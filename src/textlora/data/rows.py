@@ -23,6 +23,8 @@ ONLY_HTML = "the text is blank without its HTML"
 NO_TEXT = (MISSING_TEXT, BLANK_TEXT, ONLY_HTML)
 """The reasons of rows that lack a text."""
 
+_CLIPPED = 40
+
 # Only the way Python itself writes an integer: "01" or "+1" could be codes, not numbers.
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
@@ -142,7 +144,7 @@ def read_text_cell(value: object, without_html: bool = False) -> str:
     if is_missing(value) or value == "":
         raise BadCellError(MISSING_TEXT)
     if not isinstance(value, str):
-        raise BadCellError(f"the text is not a string but {_kind(value)} ({_clipped(value)})")
+        raise BadCellError(f"the text is not a string but {_kind(value)}")
     _check_characters(value, "text")
     if not value.strip():
         raise BadCellError(BLANK_TEXT)
@@ -250,19 +252,19 @@ def _one_label(value: object, untyped: bool) -> Label:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, str):
-        raise BadCellError(
-            f"the label is {_kind(value)} ({_clipped(value)}), not a string, an integer or a list"
-        )
+        raise BadCellError(f"the label is {_kind(value)}, not a string, an integer or a list")
     if not value.strip():
         raise BadCellError("the label is missing")
     return value.strip() if untyped else str(value)
 
 
 def _kind(value: object) -> str:
+    """Return what a value is, and what it looks like."""
     names = {
         bool: "a truth value", int: "a number", float: "a number", dict: "an object", list: "a list"
     }  # fmt: skip
-    return names.get(type(value), f"of the type {type(value).__name__}")
+    kind = names.get(type(value), f"of the type {type(value).__name__}")
+    return f"{kind} ({shown(value, _CLIPPED)})"
 
 
 def refuse_unlabelled(raw: RawTable) -> None:

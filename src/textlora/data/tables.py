@@ -127,12 +127,23 @@ def shortened(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1].rstrip() + "…"
 
 
-def shown(text: object) -> str:
+def shown(text: object, length: int = _SHOWN_CHARACTERS) -> str:
     """Return what a message or `rejected.csv` shows of a cell: encodable, and not endless."""
     plain = text if isinstance(text, str) else "" if text is None else str(text)
-    # Undecodable bytes arrive as lone surrogates, which no file can hold.
-    plain = plain[: _SHOWN_CHARACTERS + 2].encode("utf-8", "backslashreplace").decode("utf-8")
-    return shortened(plain, _SHOWN_CHARACTERS + 1)
+    return shortened(printable(plain[: length + 2]), length + 1)
+
+
+def printable(text: str) -> str:
+    """Return a text that every file can hold: bytes that did not decode, as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def csv_line(cells: Iterable[object], delimiter: str = ",") -> str:
+    """Return cells as a line of CSV, without its line break."""
+    line = io.StringIO(newline="")
+    # The writer quotes what has a character of its line break in it, and so both that there are.
+    csv.writer(line, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n")
 
 
 def write_rejected(rows: Sequence[RejectedRow], path: Path) -> None:
@@ -145,12 +156,8 @@ def write_rejected(rows: Sequence[RejectedRow], path: Path) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(_REJECTED_HEADER)
-    for row in rows:
-        writer.writerow((row.source, row.line, row.column or "", row.reason, row.text))
-    write_text(path, buffer.getvalue())
+    cells = [(row.source, row.line, row.column or "", row.reason, row.text) for row in rows]
+    write_text(path, "".join(csv_line(row) + "\n" for row in [_REJECTED_HEADER, *cells]))
 
 
 TEXT_NAMES = ("text", "sentence", "review", "content")
@@ -171,6 +178,11 @@ class Columns:
 
     text: str
     label: str | None
+
+    @property
+    def chosen(self) -> list[str]:
+        """Their names."""
+        return [self.text] if self.label is None else [self.text, self.label]
 
 
 def find_columns(names: Sequence[str], options: ReadOptions, source: str) -> Columns:
@@ -206,9 +218,8 @@ def find_columns(names: Sequence[str], options: ReadOptions, source: str) -> Col
 
 def listed(names: Sequence[str]) -> str:
     """Return the columns as a message shows them."""
-    clipped = [shortened(name, _SHOWN_NAME + 1) for name in names]
-    more = f", and {len(clipped) - _SHOWN_COLUMNS} more" if len(clipped) > _SHOWN_COLUMNS else ""
-    return ", ".join(f"'{name}'" for name in clipped[:_SHOWN_COLUMNS]) + more
+    more = f", and {len(names) - _SHOWN_COLUMNS} more" if len(names) > _SHOWN_COLUMNS else ""
+    return ", ".join(f"'{shown(name, _SHOWN_NAME)}'" for name in names[:_SHOWN_COLUMNS]) + more
 
 
 def _refuse_duplicates(names: Sequence[str], source: str) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from textlora.config import DataConfig
 from textlora.data.hub import TEST_SPLITS, TRAIN_SPLITS
-from textlora.data.reading import Place, Plan, options_of, place_of, plan_sources, read_raw
 from textlora.data.rows import NoLabelsError, collect_rows, refuse_unlabelled, settle_labels
-from textlora.data.tables import Label, ReadOptions, TextTable, shortened, shown
+from textlora.data.sources import Place, Plan, Source, options_of, place_of, plan_sources
+from textlora.data.tables import Label, ReadOptions, TextTable, shown
 from textlora.errors import DataError
 from textlora.report.view import Example, Finding
 
@@ -119,7 +119,7 @@ def short_names(sources: Iterable[str]) -> dict[str, str]:
 
 def clipped(text: str) -> str:
     """Return the start of a text, on one line."""
-    return shortened(" ".join(shown(text).split()), _SHOWN)
+    return shown(" ".join(shown(text).split()), _SHOWN)
 
 
 @dataclass(frozen=True)
@@ -185,16 +185,16 @@ def _free_name(source: str, taken: Mapping[str, Place]) -> str:
     return name
 
 
-def _read_loosely(source: str, options: ReadOptions) -> tuple[TextTable, DataError | None]:
+def _read_loosely(source: Source, options: ReadOptions) -> tuple[TextTable, DataError | None]:
     options = replace(options, on_bad_rows="skip")
     try:
-        raw = read_raw(source, options)
+        raw = source.read(options)
     except DataError as problem:
         if options.label_column is not None:
             raise
         # Perhaps just the labels are the matter: texts can be looked at without.
         try:
-            raw = read_raw(source, replace(options, labelled=False))
+            raw = source.read(replace(options, labelled=False))
         except DataError:
             raise problem from None
         return collect_rows(raw, options), problem

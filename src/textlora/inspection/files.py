@@ -11,7 +11,6 @@ from rich.console import Console
 
 from textlora.config import DataConfig
 from textlora.data.loading import Parts, parts_from_tables
-from textlora.data.reading import options_of
 from textlora.data.tables import Label, TextTable
 from textlora.data.tokenizing import tokenize
 from textlora.data.truncation import Truncation
@@ -19,7 +18,6 @@ from textlora.errors import ModelError, TextloraError
 from textlora.inspection.copies import respelled
 from textlora.inspection.corpus import TEST, TRAIN, VALIDATION, Files, read_files
 from textlora.inspection.facts import Facts
-from textlora.inspection.fixing import Target
 from textlora.inspection.inspecting import describe, inspect_tables, measure_lengths
 from textlora.inspection.records import Estimate, Inspection, Lengths
 from textlora.report.progress import LongWork
@@ -53,17 +51,6 @@ class FileInspection:
     files: Files
     facts: Facts
     inspection: Inspection
-
-    def targets(self, data: DataConfig) -> dict[str, Target]:
-        """Return what `writing.write_fix` needs to know of each part."""
-        return {
-            name: Target(
-                place,
-                replace(options_of(data, place.split), on_bad_rows="skip"),
-                self.files.tables[name].label_column,
-            )
-            for name, place in self.files.places.items()
-        }
 
 
 def inspect_files(

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from textlora.data.decoding import read_text
-from textlora.data.delimited import read_records
-from textlora.data.reading import Place, open_dataset
-from textlora.data.tables import Label, ReadOptions, shown
+from textlora.config import DataConfig
+from textlora.data.sources import Place, options_of
+from textlora.data.tables import Label, csv_line, shown
 from textlora.files import whole_folder
 from textlora.inspection.copies import respelled
-from textlora.inspection.corpus import Corpus
+from textlora.inspection.corpus import Corpus, Files
 from textlora.inspection.facts import Facts
 
 
@@ -143,29 +139,15 @@ DROPPED_NAME = "dropped.csv"
 _DROPPED_HEADER = ("part", "file", "line", "reason", "text")
 
 
-@dataclass(frozen=True)
-class Target:
-    """What is to be written of one part.
-
-    Args:
-        place: the source and its split.
-        options: how it was read.
-        label_column: the column of the labels; None where there is none.
-    """
-
-    place: Place
-    options: ReadOptions
-    label_column: str | None
-
-
-def write_fix(fix: Fix, targets: Mapping[str, Target], out: Path) -> dict[str, Path]:
+def write_fix(fix: Fix, files: Files, data: DataConfig, out: Path) -> dict[str, Path]:
     """Write the cleaned copies and the list of what was dropped; the originals stay as they are.
 
     The folder is absent or complete.
 
     Args:
         fix: what goes and what is rewritten.
-        targets: what to write, by part.
+        files: the tables as they were read.
+        data: the settings by which they were read.
         out: the folder; it may exist if it is empty.
 
     Returns:
@@ -175,10 +157,16 @@ def write_fix(fix: Fix, targets: Mapping[str, Target], out: Path) -> dict[str, P
         RunError: the folder has something in it.
         StorageError: it cannot be written.
     """
-    names = _file_names({name: target.place for name, target in targets.items()})
+    names = _file_names(files.places)
     with whole_folder(out, "writing the cleaned copies to") as folder:
-        for part, target in targets.items():
-            _write_copy(target, fix.lines_of(part), fix.spelling, folder / names[part])
+        for part, place in files.places.items():
+            place.source.copy(
+                folder / names[part],
+                replace(options_of(data, place.split), on_bad_rows="skip"),
+                fix.lines_of(part),
+                files.tables[part].label_column if fix.spelling else None,
+                lambda cell: relabelled(cell, fix.spelling, data.label_separator),
+            )
         (folder / DROPPED_NAME).write_text(_dropped_csv(fix.dropped), encoding="utf-8", newline="")
     return {part: out / name for part, name in names.items()}
 
@@ -186,101 +174,13 @@ def write_fix(fix: Fix, targets: Mapping[str, Target], out: Path) -> dict[str, P
 def _file_names(places: Mapping[str, Place]) -> dict[str, str]:
     names: dict[str, str] = {}
     for part, place in places.items():
-        path = Path(place.source).expanduser()
-        name = path.name if path.is_file() else f"{path.name}-{place.split or part}.parquet"
+        path = place.source.file
+        stem = Path(place.source.name).expanduser().name
+        name = path.name if path is not None else f"{stem}-{place.split or part}.parquet"
         if name in (*names.values(), DROPPED_NAME):
             name = f"{part}-{name}"
         names[part] = name
     return names
-
-
-def _write_copy(target: Target, gone: set[int], spelling: Mapping[Label, Label], to: Path) -> None:
-    path = Path(target.place.source).expanduser()
-    suffix = path.suffix.lower() if path.is_file() else ""
-    if suffix in (".csv", ".tsv"):
-        _write_delimited(path, target, gone, spelling, to)
-    elif suffix in (".jsonl", ".ndjson", ".json"):
-        _write_jsonlines(path, target, gone, spelling, to)
-    else:
-        _write_arrow(target, gone, spelling, to)
-
-
-def _write_delimited(
-    path: Path, target: Target, gone: set[int], spelling: Mapping[Label, Label], to: Path
-) -> None:
-    file = read_records(path, target.place.source, target.options)
-    column = None if target.label_column is None else file.names.index(target.label_column)
-    ends = [record.line - 1 for record in file.records[1:]] + [len(file.lines)]
-    kept = file.lines[: file.records[0].line - 1] if file.records else file.lines
-    for record, end in zip(file.records, ends, strict=True):
-        if record.line in gone:
-            continue
-        label = record.cells[column] if column is not None else ""
-        new = relabelled(label, spelling, target.options.label_separator)
-        if column is None or new == label:
-            kept += file.lines[record.line - 1 : end]
-        else:
-            cells = [*record.cells[:column], new, *record.cells[column + 1 :]]
-            kept.append(_delimited_line(cells, file.delimiter))
-    _write_lines(kept, target.options.encoding, to)
-
-
-def _delimited_line(cells: Sequence[str], delimiter: str) -> str:
-    buffer = io.StringIO(newline="")
-    csv.writer(buffer, delimiter=delimiter, lineterminator="\n").writerow(cells)
-    return buffer.getvalue()
-
-
-def _write_jsonlines(
-    path: Path, target: Target, gone: set[int], spelling: Mapping[Label, Label], to: Path
-) -> None:
-    text = read_text(path, target.place.source, target.options.encoding, tolerant=True)
-    kept = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if number in gone or not line.strip():
-            continue
-        column = target.label_column
-        if spelling and column is not None:
-            row = json.loads(line)
-            new = relabelled(row.get(column), spelling, target.options.label_separator)
-            if new != row.get(column):
-                line = json.dumps({**row, column: new}, ensure_ascii="\\u" in line)
-        kept.append(line + "\n")
-    _write_lines(kept, target.options.encoding, to)
-
-
-def _write_lines(lines: list[str], encoding: str, to: Path) -> None:
-    # The last line of a file often has no line break: the next one must not grow onto it.
-    whole = [line if line.endswith(("\n", "\r")) else line + "\n" for line in lines]
-    # Bytes in other columns that do not decode go back as they came.
-    to.write_bytes("".join(whole).encode(encoding, "surrogateescape"))
-
-
-def _write_arrow(target: Target, gone: set[int], spelling: Mapping[Label, Label], to: Path) -> None:
-    import pyarrow
-    import pyarrow.parquet
-
-    table = _arrow_table(target)
-    table = table.take([row for row in range(table.num_rows) if row + 1 not in gone])
-    column = target.label_column
-    if spelling and column is not None:
-        position = table.schema.get_field_index(column)
-        separator = target.options.label_separator
-        labels = [relabelled(one, spelling, separator) for one in table.column(column).to_pylist()]
-        field = table.schema.field(position)
-        table = table.set_column(position, field, pyarrow.array(labels, field.type))
-    pyarrow.parquet.write_table(table, to)
-
-
-def _arrow_table(target: Target) -> Any:
-    import pyarrow.parquet
-
-    path = Path(target.place.source).expanduser()
-    if path.is_file():
-        with pyarrow.parquet.ParquetFile(path) as file:
-            return file.read()
-    dataset, _ = open_dataset(target.place.source, target.options)
-    return dataset.with_format("arrow")[:]
 
 
 def relabelled(cell: Any, spelling: Mapping[Label, Label], separator: str | None) -> Any:
@@ -302,8 +202,5 @@ def relabelled(cell: Any, spelling: Mapping[Label, Label], separator: str | None
 
 
 def _dropped_csv(rows: Sequence[Dropped]) -> str:
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(_DROPPED_HEADER)
-    writer.writerows((row.part, row.source, row.line, row.reason, row.text) for row in rows)
-    return buffer.getvalue()
+    cells = [(row.part, row.source, row.line, row.reason, row.text) for row in rows]
+    return "".join(csv_line(row) + "\n" for row in [_DROPPED_HEADER, *cells])

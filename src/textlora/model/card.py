@@ -16,6 +16,7 @@ from textlora.metrics.statistics import judging_metric
 from textlora.model.encoders import Backbone
 from textlora.model.spec import ClassifierSpec
 from textlora.report.wording import (
+    NO_TEST_PART,
     count,
     decimal,
     headline,
@@ -82,6 +83,7 @@ def model_card(
             rule=rule_in_words(spec.decision, spec.label_names),
             source=_source(config),
             training=_training(config),
+            no_test_part=NO_TEST_PART,
             rare=[each for each, n in known.rows.get("train", {}).items() if n < _RARE_CLASS],
             rare_below=_RARE_CLASS,
             count=count,

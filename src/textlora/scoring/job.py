@@ -3,40 +3,42 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from textlora.data.formats import (
+    LONGEST,
+    SUFFIXES,
+    Chunk,
+    Limits,
+    Writer,
+    format_of,
+    open_file,
+    writer_for,
+)
+from textlora.data.formats.csv import CsvFile
+from textlora.data.rows import BadCellError, read_text_cell
+from textlora.data.sources import find_file
 from textlora.data.tables import ReadOptions
 from textlora.errors import ConfigError, DataError, storage_errors
 from textlora.recipes import saved_config
 from textlora.run import RunFolder
-from textlora.scoring.added import AddedColumns
-from textlora.scoring.chunks import Content, Limits, check
-from textlora.scoring.formats import (
-    Output,
-    Source,
-    check_output,
-    is_delimited,
-    make_output,
-    open_source,
-)
-from textlora.scoring.scorer import Answers, Progress, Scorer
+from textlora.scoring.scorer import AddedColumns, Answers, Progress, Scorer
 from textlora.scoring.shards import Shard, Summary, WorkFolder, checksum
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.progress import Task
     from rich.text import Text
 
     from textlora.inference.predictor import Prediction
-    from textlora.scoring.shards import Summary
 
 
 def read_options(
@@ -66,7 +68,7 @@ def read_options(
     """
     trained_on = saved_config(RunFolder(run).config).data
     named = trained_on.header if header is None else header
-    if not named and text_column is None and is_delimited(source):
+    if not named and text_column is None and format_of(source) is CsvFile:
         text_column = None if trained_on.header else trained_on.text_column
     return ReadOptions(
         text_column=text_column,
@@ -106,7 +108,12 @@ class Request:
             ConfigError: its suffix names no format, or it is the source.
             RunError: it is there already, or an interrupted scoring is.
         """
-        check_output(self.out)
+        if format_of(self.out) is None:
+            raise ConfigError(
+                f"--out {self.out}: the suffix says how the output is written, and this one says "
+                "nothing.",
+                f"Accepted are {SUFFIXES}.",
+            )
         with suppress(OSError):  # one of the two is not there
             if self.out.samefile(self.source):
                 raise ConfigError(f"--out {self.out} is the file to score.", "Name another file.")
@@ -202,14 +209,16 @@ def score_file(request: Request, scorer: Scorer, console: Console | None = None)
     """
     started = time.perf_counter()
     request.check()
-    path = Path(request.source).expanduser()
-    source = open_source(request.source, request.options)
+    path = find_file(request.source)
+    options = replace(request.options, on_bad_rows="skip")
+    file = open_file(path, request.source, options, longest=LONGEST)
+    text_column, rows = file.find(options).text, file.count()
     added = AddedColumns(scorer.classes, scorer.multi_label, request.prefix)
-    added.refuse_clash(source.columns, source.name)
-    output = make_output(source, request.out, added, request.limits)
-    before = _Stamp.of(path)
+    added.refuse_clash(file.columns, file.name)
+    output = writer_for(file, request.out, text_column, added.types, request.limits)
+    before = path.stat()
     work = WorkFolder(request.out)
-    identity = _identity(request, source, scorer, path)
+    identity = _identity(request, text_column, scorer, path)
     if request.resume and work.begun():
         begun = work.resume(identity, overwrite=request.overwrite)
     else:
@@ -220,42 +229,32 @@ def score_file(request: Request, scorer: Scorer, console: Console | None = None)
         if begun.published:
             work.clear()
         else:
-            with progress_of_rows(console, source.rows, resumed) as progress:
-                writer = _Writer(work, scorer, output, progress)
-                shards = writer.write_missing(source.chunks(request.limits), shards)
+            with progress_of_rows(console, rows, resumed) as progress:
+                answering = _Answering(work, scorer, text_column, added, output, progress)
+                shards = answering.write_missing(file.chunks(request.limits), shards)
             with storage_errors(f"writing {work.path}"):
                 output.join([work.shard_path(number) for number in range(len(shards))], work.joined)
-            before.require_same(path, source.name)
+            _require_same(path, before, file.name)
             work.publish()
     seconds = time.perf_counter() - started
     return Summary.of(request.out, shards, resumed=resumed, classes=scorer.classes, seconds=seconds)
 
 
-@dataclass(frozen=True)
-class _Stamp:
-    """By what a file shows that it was written to."""
-
-    size: int
-    written: int
-
-    @classmethod
-    def of(cls, path: Path) -> _Stamp:
-        stat = path.stat()
-        return cls(stat.st_size, stat.st_mtime_ns)
-
-    def require_same(self, path: Path, name: str) -> None:
-        if not path.is_file() or _Stamp.of(path) != self:
-            raise DataError(
-                "the file was written to while it was scored.",
-                source=name,
-                remedy="Start again with --overwrite when it is complete.",
-            )
+def _require_same(path: Path, before: os.stat_result, name: str) -> None:
+    """Refuse a file that was written to, or that is gone."""
+    now = path.stat() if path.is_file() else None
+    if now is None or (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise DataError(
+            "the file was written to while it was scored.",
+            source=name,
+            remedy="Start again with --overwrite when it is complete.",
+        )
 
 
-def _identity(request: Request, source: Source, scorer: Scorer, path: Path) -> dict[str, Any]:
+def _identity(request: Request, text_column: str, scorer: Scorer, path: Path) -> dict[str, Any]:
     """Return all that the output follows from, by the names that a message gives it."""
     reading = {
-        "text column": source.text_column,
+        "text column": text_column,
         "delimiter": request.options.delimiter,
         "encoding": request.options.encoding,
         "header": request.options.header,
@@ -271,40 +270,55 @@ def _identity(request: Request, source: Source, scorer: Scorer, path: Path) -> d
 
 
 @dataclass(frozen=True)
-class _Writer:
+class _Answering:
     """Makes shards of chunks."""
 
     work: WorkFolder
     scorer: Scorer
-    output: Output
+    text_column: str
+    added: AddedColumns
+    output: Writer
     progress: Progress
 
-    def write_missing(self, chunks: Iterable[Content], there: Sequence[Shard]) -> list[Shard]:
+    def write_missing(self, chunks: Iterable[Chunk], there: Sequence[Shard]) -> list[Shard]:
         """Return all shards, of which those that are not there yet were written."""
         shards = list(there)
-        for number, content in enumerate(chunks):
+        for number, chunk in enumerate(chunks):
             if number >= len(there):
-                shards.append(self._write(number, shards[-1].end if shards else 0, content))
+                shards.append(self._write(number, shards[-1].end if shards else 0, chunk))
         return shards
 
-    def _write(self, number: int, first: int, content: Content) -> Shard:
-        checked = check(content, self.scorer.strip_html)
-        answers = Answers((), 0)
-        if checked.texts:
-            answers = self.scorer.answer(checked.texts, self.progress)
-        errors = len(content) - len(checked.texts)
-        self.progress(errors)
-        encoded = self.output.encode(content, checked.beside(answers.predictions))
+    def _write(self, number: int, first: int, chunk: Chunk) -> Shard:
+        cells = chunk.cells(self.text_column)
+        errors = self._errors(chunk, cells)
+        good = [row for row, bad in enumerate(errors) if bad is None]
+        texts = [str(cells[row]) for row in good]
+        answers = self.scorer.answer(texts, self.progress) if texts else Answers((), 0)
+        self.progress(len(chunk) - len(texts))
+        answered = dict(zip(good, answers.predictions, strict=True))
+        further = [self.added.values(answered.get(row), bad) for row, bad in enumerate(errors)]
+        encoded = self.output.encode(chunk, further)
         shard = Shard(
             first=first,
-            rows=len(content),
-            errors=errors,
+            rows=len(chunk),
+            errors=len(chunk) - len(texts),
             truncated=answers.truncated,
             labels=dict(Counter(name for one in answers.predictions for name in _named(one))),
             sha256=hashlib.sha256(encoded).hexdigest(),
         )
         self.work.add(number, encoded, shard)
         return shard
+
+    def _errors(self, chunk: Chunk, cells: Sequence[object]) -> list[str | None]:
+        """Return of every row why it has no good text, by the rules of `data.rows`."""
+        errors = chunk.problems()
+        for row, cell in enumerate(cells):
+            try:
+                if errors[row] is None:
+                    read_text_cell(cell, self.scorer.strip_html)
+            except BadCellError as bad:
+                errors[row] = str(bad)
+        return errors
 
 
 def _named(prediction: Prediction) -> list[str]:

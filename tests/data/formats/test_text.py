@@ -42,6 +42,11 @@ def test_the_right_encoding_reads(write: Write, encoding: str) -> None:
     assert table.texts == ["fine", "café “noir”"]
 
 
+def test_utf16_without_its_mark_is_read_in_the_order_of_this_machine(write: Write) -> None:
+    path = write("r.csv", ROWS.encode("utf-16")[2:])
+    assert len(read_table(path, ReadOptions(encoding="utf-16"))) == 2
+
+
 def test_utf8_read_as_ascii_suggests_utf8(write: Write) -> None:
     with pytest.raises(DataError, match=r"--encoding utf-8"):
         read_table(write("r.csv", ROWS), ReadOptions(encoding="ascii"))

@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 
 from textlora.data import ReadOptions, read_table
-from textlora.data.reading import looks_like_path, split_names
+from textlora.data.sources import Source, looks_like_path
 from textlora.errors import DataError
 
 Write = Callable[..., Path]
@@ -88,7 +88,7 @@ def test_a_folder_that_is_no_dataset(write: Write, tmp_path: Path) -> None:
 
 def test_a_file_has_no_splits(write: Write) -> None:
     path = write("r.csv", ROWS)
-    assert split_names(path, ReadOptions()) == ()
+    assert Source.open(path, ReadOptions()).splits == ()
     with pytest.raises(DataError, match="a file has no split 'test'"):
         read_table(path, ReadOptions(split="test"))
 
@@ -113,10 +113,10 @@ def test_no_permission(tmp_path: Path, name: str) -> None:
         read_table(path, ReadOptions())
 
 
-@pytest.mark.parametrize("method", ["read_bytes", "iterdir"])
+@pytest.mark.parametrize("method", ["open", "iterdir"])
 def test_no_permission_to_open(write: Write, tmp_path: Path, method: str) -> None:
     write("folder/r.csv", ROWS)
-    path = tmp_path / "folder" / ("r.csv" if method == "read_bytes" else "")
+    path = tmp_path / "folder" / ("r.csv" if method == "open" else "")
     with (
         mock.patch.object(Path, method, side_effect=PermissionError(13, "Permission denied")),
         pytest.raises(DataError, match="Permission denied"),

@@ -1,18 +1,18 @@
-"""Read a table of texts from wherever it is, and decide where each part of a run comes from."""
+"""Where rows come from: a file, a folder saved by `datasets`, the Hub, Python; each opened once."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from textlora.config import DataConfig
-from textlora.data.columnar import read_parquet, rows_of_dataset
-from textlora.data.decoding import unreadable
-from textlora.data.delimited import read_delimited
+from textlora.data.formats import SUFFIXES, TableFile, format_of, open_file
+from textlora.data.formats.parquet import copy_tables
+from textlora.data.formats.text import unreadable
 from textlora.data.hub import (
     TEST_SPLITS,
     TRAIN_SPLITS,
@@ -21,23 +21,14 @@ from textlora.data.hub import (
     is_saved_dataset,
     open_hub,
     open_saved,
+    rows_of_dataset,
+    table_of_dataset,
     take_split,
 )
-from textlora.data.jsonlines import read_jsonlines
 from textlora.data.rows import RawTable, check_rows
 from textlora.data.tables import OnBadRows, ReadOptions, TextTable
 from textlora.errors import ConfigError, DataError
 
-__all__ = ["ReadOptions", "read_table", "split_names", "table_from_python"]
-
-_READERS: dict[str, Callable[[Path, str, ReadOptions], RawTable]] = {
-    ".csv": read_delimited,
-    ".tsv": read_delimited,
-    ".jsonl": read_jsonlines,
-    ".ndjson": read_jsonlines,
-    ".json": read_jsonlines,
-    ".parquet": read_parquet,
-}
 # Suffixes that mean "a file", though not one that can be read here.
 _OTHER_SUFFIXES = (
     *(".txt", ".dat", ".tab", ".xlsx", ".xls", ".ods", ".xml", ".html", ".yaml", ".yml"),
@@ -45,19 +36,110 @@ _OTHER_SUFFIXES = (
     *(".pkl", ".pickle", ".npy", ".npz"),
 )
 _HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
-_ACCEPTED = (
-    "Accepted are .csv, .tsv, .jsonl, .ndjson, .json (one object a line), .parquet, "
-    "a folder saved by datasets, and a dataset id of the Hub."
-)
+_ACCEPTED = f"Accepted are {SUFFIXES}, a folder saved by datasets, and a dataset id of the Hub."
 _PYTHON_SOURCE = "texts"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, a folder saved by `datasets`, or a dataset of the Hub.
+
+    Args:
+        name: as the user named it.
+        path: the file or folder; None for the Hub.
+        dataset: the `datasets.Dataset` or `DatasetDict`; None for a file.
+    """
+
+    name: str
+    path: Path | None = field(default=None, compare=False)
+    dataset: Any = field(default=None, compare=False)
+
+    @classmethod
+    def open(cls, source: str | Path, options: ReadOptions) -> Source:
+        """Find a file, or open a dataset.
+
+        Args:
+            source: a path, or the id of a dataset on the Hub. What exists on the disk is a path;
+                so is what looks like one (see `looks_like_path`).
+            options: configuration and revision of a Hub dataset.
+
+        Raises:
+            DataError: there is no such file or dataset, or it cannot be opened.
+            StorageError: a Hub dataset cannot be written into its cache.
+        """
+        name = str(source)
+        path = _existing(name)
+        if path is not None:
+            return cls(name, path, _open_folder(path, name) if path.is_dir() else None)
+        if looks_like_path(name) or isinstance(source, Path):
+            raise _missing_file(name)
+        return cls(name, None, open_hub(name, options, None))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits of a saved DatasetDict or a Hub dataset; none for anything else."""
+        return tuple(self.dataset) if isinstance(self.dataset, Mapping) else ()
+
+    @property
+    def file(self) -> Path | None:
+        """The file; None for a dataset."""
+        return self.path if self.dataset is None else None
+
+    def read(self, options: ReadOptions) -> RawTable:
+        """Read the cells of the chosen columns, without looking at a row.
+
+        Raises:
+            DataError: a file cannot be read, there is no such split, or the columns are not there.
+        """
+        if self.file is not None:
+            return self._opened(self.file, options).load(options)
+        return rows_of_dataset(*self._split(options), options)
+
+    def copy(
+        self,
+        to: Path,
+        options: ReadOptions,
+        gone: Container[int],
+        column: str | None,
+        change: Callable[[Any], Any],
+    ) -> None:
+        """Write the rows, but for some, in the format of the file; a dataset as Parquet.
+
+        Args:
+            to: the copy.
+            options: how the source is read.
+            gone: the lines of the rows that are left out.
+            column: the column to change; None: none.
+            change: returns the new cell.
+        """
+        if self.file is not None:
+            self._opened(self.file, options).copy(to, gone, column, change)
+            return
+        table = table_of_dataset(self._split(options)[0])
+        copy_tables([table], table.schema, to, gone, column, change)
+
+    def _opened(self, path: Path, options: ReadOptions) -> TableFile:
+        if options.split is not None:
+            raise DataError(
+                f"a file has no split '{options.split}'.",
+                source=self.name,
+                remedy="Leave the split out, or give a dataset that has splits.",
+            )
+        return open_file(path, self.name, options, accepted=_ACCEPTED)
+
+    def _split(self, options: ReadOptions) -> tuple[Any, str]:
+        split = options.split
+        if self.path is None and split is not None and split not in self.splits:
+            # Such as "train[:10%]", which only load_dataset understands.
+            return open_hub(self.name, options, split), f"{self.name} ({split})"
+        return take_split(self.dataset, split, self.name)
 
 
 def read_table(source: str | Path, options: ReadOptions) -> TextTable:
     """Read texts, and labels if wanted, from a file, a saved dataset or the Hub.
 
     Args:
-        source: a path, or the id of a dataset on the Hub. What exists on the disk
-            is a path; so is what looks like one (see `looks_like_path`).
+        source: as of `Source.open`.
         options: how to read it.
 
     Returns:
@@ -67,26 +149,7 @@ def read_table(source: str | Path, options: ReadOptions) -> TextTable:
         DataError: the source, a column or a row cannot be used.
         StorageError: a Hub dataset cannot be written into its cache.
     """
-    return check_rows(read_raw(source, options), options)
-
-
-def read_raw(source: str | Path, options: ReadOptions) -> RawTable:
-    """Read the cells of the chosen columns, without looking at a row.
-
-    Args:
-        source: as in `read_table`.
-        options: how to read it.
-
-    Raises:
-        DataError: the source cannot be read, or lacks the columns.
-        StorageError: a Hub dataset cannot be written into its cache.
-    """
-    name = str(source)
-    path = _existing(name)
-    if path is not None and not path.is_dir():
-        _refuse_split_of_file(name, options.split)
-        return _reader(path, name)(path, name, options)
-    return rows_of_dataset(*open_dataset(source, options), options)
+    return check_rows(Source.open(source, options).read(options), options)
 
 
 def find_file(source: str | Path) -> Path:
@@ -102,51 +165,6 @@ def find_file(source: str | Path) -> Path:
     if path.is_dir():
         raise DataError("this is a folder.", source=name, remedy="Give a file.")
     return path
-
-
-def open_dataset(source: str | Path, options: ReadOptions) -> tuple[Any, str]:
-    """Open a folder saved by `datasets`, or a dataset of the Hub.
-
-    Args:
-        source: the folder, or the id.
-        options: split, configuration and revision.
-
-    Returns:
-        The `datasets.Dataset` and its name for messages.
-
-    Raises:
-        DataError: there is no such dataset, or no such split.
-        StorageError: a Hub dataset cannot be written into its cache.
-    """
-    name = str(source)
-    path = _existing(name)
-    if path is not None:
-        return take_split(_open_folder(path, name), options.split, name)
-    if looks_like_path(name) or isinstance(source, Path):
-        raise _missing_file(name)
-    opened = open_hub(name, options, options.split)
-    if options.split is not None:
-        return opened, f"{name} ({options.split})"
-    return take_split(opened, options.split, name)
-
-
-def split_names(source: str | Path, options: ReadOptions) -> tuple[str, ...]:
-    """Return the splits of a saved DatasetDict or a Hub dataset; none for anything else.
-
-    Raises:
-        DataError: the source cannot be opened.
-    """
-    name = str(source)
-    path = _existing(name)
-    if path is None:
-        if looks_like_path(name):
-            raise _missing_file(name)
-        opened = open_hub(name, options, None)
-    elif path.is_dir():
-        opened = _open_folder(path, name)
-    else:
-        return ()
-    return tuple(opened) if isinstance(opened, Mapping) else ()
 
 
 def table_from_python(
@@ -198,7 +216,7 @@ def looks_like_path(name: str) -> bool:
     """
     suffix = Path(name).suffix.lower()
     return (
-        suffix in _READERS
+        format_of(name) is not None
         or suffix in _OTHER_SUFFIXES
         or name.startswith((".", "/", "~"))
         or _HUB_ID.fullmatch(name) is None
@@ -223,30 +241,13 @@ def _open_folder(path: Path, name: str) -> Any:
         raise unreadable(error, name) from None
     if saved:
         return open_saved(path, name)
-    inside = [file for file in files if Path(file).suffix.lower() in _READERS]
+    inside = [file for file in files if format_of(file)]
     hint = f"Did you mean {Path(name) / inside[0]}? " if inside else ""
     raise DataError(
         "this folder was not saved by datasets' save_to_disk.",
         source=name,
         remedy=hint + _ACCEPTED,
     )
-
-
-def _reader(path: Path, name: str) -> Callable[[Path, str, ReadOptions], RawTable]:
-    suffix = path.suffix.lower()
-    if suffix not in _READERS:
-        what = f"the file type {suffix}" if suffix else "a file without a suffix"
-        raise DataError(f"{what} is not known.", source=name, remedy=_ACCEPTED)
-    return _READERS[suffix]
-
-
-def _refuse_split_of_file(name: str, split: str | None) -> None:
-    if split is not None:
-        raise DataError(
-            f"a file has no split '{split}'.",
-            source=name,
-            remedy="Leave the split out, or give a dataset that has splits.",
-        )
 
 
 def _missing_file(name: str) -> DataError:
@@ -287,7 +288,7 @@ def _listed(values: Iterable[Any], what: str) -> list[Any]:
 class Place:
     """A source and the split in it."""
 
-    source: str
+    source: Source
     split: str | None
 
 
@@ -319,23 +320,28 @@ def plan_sources(data: DataConfig) -> Plan:
     """
     if data.train is None:
         raise ConfigError("data.train is not set.", "Name the data to train on.")
-    own = split_names(data.train, options_of(data))
-    train_split = data.train_split or (choose_split(own, TRAIN_SPLITS, data.train) if own else None)
-    train = Place(data.train, train_split)
-    free = [split for split in own if split != train_split]
+    source = Source.open(data.train, options_of(data))
+    train = _place(source, data.train_split, TRAIN_SPLITS)
+    free = [split for split in source.splits if split != train.split]
+
+    def named(name: str | None, split: str | None, preferred: Sequence[str]) -> Place:
+        other = source if name in (None, source.name) else Source.open(str(name), options_of(data))
+        return _place(other, split, (*preferred, *TEST_SPLITS))
 
     named_validation = is_named(data.validation, data.validation_split)
-    validation = _named(data, data.validation, data.validation_split, VALIDATION_SPLITS)
-    if not named_validation:
-        validation = _own_split(data.train, free, VALIDATION_SPLITS)
-    named_test = is_named(data.test, data.test_split)
-    test = _named(data, data.test, data.test_split, TEST_SPLITS)
-    if not named_test and not named_validation:
-        test = _own_split(data.train, free, TEST_SPLITS)
+    validation = test = None
+    if named_validation:
+        validation = named(data.validation, data.validation_split, VALIDATION_SPLITS)
+    else:
+        validation = _own_split(source, free, VALIDATION_SPLITS)
+    if is_named(data.test, data.test_split):
+        test = named(data.test, data.test_split, TEST_SPLITS)
+    elif not named_validation:
+        test = _own_split(source, free, TEST_SPLITS)
     if train in (validation, test):
         raise DataError(
             "the rows to train on are named for the validation or the test, too.",
-            source=train.source if train.split is None else f"{train.source} ({train.split})",
+            source=source.name if train.split is None else f"{source.name} ({train.split})",
             remedy="Give other rows with --valid and --test, or leave these out for a split.",
         )
     no_test = test is not None or named_validation
@@ -353,24 +359,19 @@ def is_named(source: str | None, split: str | None) -> bool:
     return source is not None or split is not None
 
 
-def _named(
-    data: DataConfig, source: str | None, split: str | None, preferred: Sequence[str]
-) -> Place | None:
-    if source is None and split is None:
-        return None
-    return place_of(source or str(data.train), split, (*preferred, *TEST_SPLITS), data)
-
-
-def _own_split(source: str, splits: Sequence[str], preferred: Sequence[str]) -> Place | None:
-    return next((Place(source, name) for name in preferred if name in splits), None)
-
-
 def place_of(source: str, split: str | None, preferred: Sequence[str], data: DataConfig) -> Place:
-    """Return a source with its split, chosen by preference where none is named."""
-    if split is None:
-        own = split_names(source, options_of(data))
-        split = choose_split(own, preferred, source) if own else None
+    """Open a source; return it with its split, chosen by preference where none is named."""
+    return _place(Source.open(source, options_of(data)), split, preferred)
+
+
+def _place(source: Source, split: str | None, preferred: Sequence[str]) -> Place:
+    if split is None and source.splits:
+        split = choose_split(source.splits, preferred, source.name)
     return Place(source, split)
+
+
+def _own_split(source: Source, splits: Sequence[str], preferred: Sequence[str]) -> Place | None:
+    return next((Place(source, name) for name in preferred if name in splits), None)
 
 
 def options_of(data: DataConfig, split: str | None = None, labelled: bool = True) -> ReadOptions:
