@@ -20,7 +20,7 @@ from textlora.metrics.statistics import Metric
 from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 from textlora.training.building import tokenize_parts
-from textlora.training.concluding import all_rows
+from textlora.training.fitting import all_rows
 from textlora.training.settling import settle
 from textlora.training.verdict import train_baselines
 

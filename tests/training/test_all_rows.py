@@ -16,7 +16,7 @@ from textlora.recipes import load_recipe
 from textlora.run import RunFolder
 from textlora.training import job
 from textlora.training.trainer import run_trainer
-from textlora.training.verdict import REFITTED
+from textlora.report.wording import ALL_REFITTED
 
 from .conftest import adapter_bytes, cut_and_resumed
 from .test_start import FROM_REGRESSION, WRECKED
@@ -115,7 +115,7 @@ def test_baselines_are_trained_on_the_same_rows(run: Run, monkeypatch: pytest.Mo
         kind.name for kind in (MajorityClass, TfidfLogisticRegression, FrozenEncoder)
     }
     assert all(each == [48] for each in counts.values())
-    assert REFITTED in done.conclusion.verdict.notes
+    assert ALL_REFITTED in done.conclusion.verdict.notes
 
 
 IN_THE_MIDDLE = {"training.eval_strategy": "steps", "training.eval_steps": 3}
