@@ -11,18 +11,15 @@ from pathlib import Path
 
 from textlora.data.formats.csv import CsvFile, CsvWriter
 from textlora.data.formats.jsonl import JsonLinesFile, JsonLinesWriter
-from textlora.data.formats.parquet import Batch, ParquetFile, ParquetWriter
-from textlora.data.formats.text import LONGEST, Limits, Rows
+from textlora.data.formats.parquet import ParquetFile, ParquetWriter
+from textlora.data.formats.text import LONGEST, Chunk, Limits
 from textlora.data.tables import ReadOptions
 from textlora.errors import DataError
 
-__all__ = ["LONGEST", "Limits"]
+__all__ = ["LONGEST", "Chunk", "Limits"]
 
 TableFile = CsvFile | JsonLinesFile | ParquetFile
 Writer = CsvWriter | JsonLinesWriter | ParquetWriter
-Chunk = Rows | Batch
-"""Rows that are read, answered and written together."""
-
 Format = type[CsvFile] | type[JsonLinesFile] | type[ParquetFile]
 
 _FORMATS: dict[str, Format] = {

@@ -8,14 +8,16 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textlora.data.formats.records import Record, take_apart
 from textlora.data.formats.text import (
+    Chunk,
     Limits,
     Row,
     Rows,
     TextFile,
+    WithColumns,
     concatenate,
     group,
     jsonable,
@@ -26,9 +28,6 @@ from textlora.data.formats.text import (
 from textlora.data.rows import RawTable
 from textlora.data.tables import Columns, ReadOptions, csv_line, find_columns, listed
 from textlora.errors import DataError
-
-if TYPE_CHECKING:
-    from textlora.data.formats import Chunk, TableFile
 
 _DELIMITERS = {"\t": "tab", ";": ";", "|": "|", ",": ","}
 _DELIMITER_NAMES = {"tab": "\t", "\\t": "\t"}
@@ -220,7 +219,7 @@ class CsvWriter:
     source: CsvFile | None = None
 
     @classmethod
-    def to(cls, out: Path, file: TableFile, further: Iterable[str], text: str) -> CsvWriter:
+    def to(cls, out: Path, file: WithColumns, further: Iterable[str], text: str) -> CsvWriter:
         """Return what writes the rows of a file; if it is of the same suffix, with their bytes."""
         if isinstance(file, CsvFile) and file.text.path.suffix.lower() == out.suffix.lower():
             return cls(file.columns, tuple(further), text, file.delimiter, file)

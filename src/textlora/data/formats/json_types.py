@@ -6,14 +6,12 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from textlora.data.formats.text import first_line
+from textlora.data.formats.text import Chunk, first_line
 from textlora.data.tables import printable
 from textlora.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow
-
-    from textlora.data.formats import Chunk
 
 
 def survey_types(

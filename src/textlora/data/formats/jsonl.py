@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textlora.data.formats.text import (
+    Chunk,
     Limits,
     Row,
     Rows,
@@ -23,9 +24,6 @@ from textlora.data.formats.text import (
 from textlora.data.rows import RawTable
 from textlora.data.tables import Columns, ReadOptions, find_columns
 from textlora.errors import DataError
-
-if TYPE_CHECKING:
-    from textlora.data.formats import Chunk
 
 _BLANK = " \t\r\n"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from textlora.data.formats.json_types import survey_types, table_of
 from textlora.data.formats.jsonl import JsonLinesFile
-from textlora.data.formats.text import Limits, Row, first_line, unreadable
+from textlora.data.formats.text import Chunk, Limits, Row, WithColumns, first_line, unreadable
 from textlora.data.rows import RawTable
 from textlora.data.tables import Columns, ReadOptions, find_columns
 from textlora.errors import DataError
@@ -19,7 +19,6 @@ from textlora.errors import DataError
 if TYPE_CHECKING:
     import pyarrow
 
-    from textlora.data.formats import Chunk, TableFile
 
 _UNLABELLED_CLASS = -1
 # Few rows are decoded at a time, because a row may be a megabyte; and through a buffer, so that a
@@ -213,7 +212,7 @@ class ParquetWriter:
 
     @classmethod
     def to(
-        cls, file: TableFile, further: Mapping[str, type], text_column: str, limits: Limits
+        cls, file: WithColumns, further: Mapping[str, type], text_column: str, limits: Limits
     ) -> ParquetWriter:
         """Return what writes the rows of a file; Parquet keeps its types, CSV is strings."""
         import pyarrow

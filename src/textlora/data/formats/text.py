@@ -7,11 +7,11 @@ import codecs
 import math
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from textlora.data.rows import RawTable
 from textlora.data.tables import Columns, ReadOptions, RejectedRow, shown
@@ -60,6 +60,26 @@ class Row:
     def cells(self, text_column: str) -> dict[str, Any]:
         """Return its cells; a row with a problem stands whole in the text column."""
         return self.values if self.problem is None else {text_column: split_end(self.raw)[0]}
+
+
+class Chunk(Protocol):
+    """Rows that are read, answered and written together."""
+
+    @property
+    def rows(self) -> list[Row]: ...
+
+    def __len__(self) -> int: ...
+
+    def cells(self, column: str) -> Sequence[Any]: ...
+
+    def problems(self) -> list[str | None]: ...
+
+
+class WithColumns(Protocol):
+    """A file of any format, as far as a writer has to know it."""
+
+    @property
+    def columns(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,32 @@ from torch import Tensor, nn
 
 from textlora.config import ComputeConfig, Precision
 from textlora.errors import ConfigError
-from textlora.model.backends.plain import PlainForward
+from textlora.model.backends.plain import (
+    Forward,
+    PlainForward,
+    TokenIds,
+    TokenSequences,
+    UnsupportedError,
+)
 from textlora.model.encoders import Backbone
 from textlora.model.heads import HeadSpec
+
+__all__ = [
+    "Choice",
+    "Forward",
+    "PlainForward",
+    "TokenIds",
+    "TokenSequences",
+    "UnsupportedError",
+    "choose_forward",
+    "choose_prefix",
+    "prefix_of",
+    "shared_base",
+]
 
 if TYPE_CHECKING:
     from textlora.model.backends.frozen_layers import PrefixForward
     from textlora.model.backends.multi_lora import SharedBase
-
-
-class UnsupportedError(Exception):
-    """The fast path cannot run this model; the message says why."""
 
 
 @contextmanager
@@ -38,44 +53,6 @@ def _with_fast() -> Iterator[None]:
         if not str(error.name).startswith("textlora.fast"):
             raise
         raise UnsupportedError("this copy of textlora has no fast path") from None
-
-
-class TokenSequences(Protocol):
-    """Many texts, each as what a `Forward` takes: a list, or anything that is indexed like one.
-
-    An item is the text's token ids, or for `PrefixForward` their hidden states; its `len` is
-    the number of tokens.
-    """
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Any: ...
-
-
-class Forward(Protocol):
-    """A way to run a classifier on batches."""
-
-    @property
-    def name(self) -> str:
-        """What the way is called in the log."""
-        ...
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The type of the products with the frozen weights."""
-        ...
-
-    def collate(self, sequences: Sequence[Any]) -> dict[str, Tensor]:
-        """Make the tensors of one batch from items of `TokenSequences`."""
-        ...
-
-    def logits(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        """Return [batch, units] for what `collate` made."""
-        ...
-
-    def cost(self, lengths: Sequence[int]) -> int:
-        """Return how many token rows a batch of such sequences computes."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,7 @@ from textlora.fast.packing import Packed, pack
 from textlora.fast.weights import Embeddings, Encoder, Layer, Linear, Lora, Norm, Product, fast_type
 from textlora.files import cache_dir
 from textlora.model.architectures import architecture_of
-from textlora.model.backends import UnsupportedError
-from textlora.model.backends.plain import TokenIds
+from textlora.model.backends.plain import TokenIds, UnsupportedError
 from textlora.model.heads import HeadSpec, PooledClassifier
 
 

@@ -23,9 +23,8 @@ from textlora.fast.packing import pack
 from textlora.fast.weights import Layer, Lora, Update
 from textlora.model.adapters import leaves_base_alone, load_adapter
 from textlora.model.architectures import BaseClassifier, max_positions
-from textlora.model.backends import UnsupportedError
 from textlora.model.backends.fast import FastForward, bind, classify
-from textlora.model.backends.plain import TokenIds
+from textlora.model.backends.plain import TokenIds, UnsupportedError
 from textlora.model.encoders import Backbone, resize_embeddings
 from textlora.model.heads import HeadSpec, PooledClassifier, load_base_classifier
 

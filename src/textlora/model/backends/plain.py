@@ -1,16 +1,58 @@
-"""The plain way to run a classifier: pad, and call the untouched Transformers/PEFT model."""
+"""What every way to run a classifier offers, and the plain one: pad, and call the untouched model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 TokenIds = np.ndarray[Any, np.dtype[np.int32]]
+
+
+class UnsupportedError(Exception):
+    """The fast path cannot run this model; the message says why."""
+
+
+class TokenSequences(Protocol):
+    """Many texts, each as what a `Forward` takes: a list, or anything that is indexed like one.
+
+    An item is the text's token ids, or for `PrefixForward` their hidden states; its `len` is
+    the number of tokens.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+class Forward(Protocol):
+    """A way to run a classifier on batches."""
+
+    @property
+    def name(self) -> str:
+        """What the way is called in the log."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the products with the frozen weights."""
+        ...
+
+    def collate(self, sequences: Sequence[Any]) -> dict[str, Tensor]:
+        """Make the tensors of one batch from items of `TokenSequences`."""
+        ...
+
+    def logits(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        """Return [batch, units] for what `collate` made."""
+        ...
+
+    def cost(self, lengths: Sequence[int]) -> int:
+        """Return how many token rows a batch of such sequences computes."""
+        ...
 
 
 @dataclass(frozen=True)
