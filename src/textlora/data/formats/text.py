@@ -79,7 +79,7 @@ class WithColumns(Protocol):
     """A file of any format, as far as a writer has to know it."""
 
     @property
-    def columns(self) -> Sequence[str]: ...
+    def columns(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What every way to run a classifier offers, and the plain one: pad, and call the untouched model."""
+"""What every way to run a classifier offers; and the plain one: pad, and call the whole model."""
 
 from __future__ import annotations
 
