@@ -24,8 +24,8 @@ from torch.nn import functional
 
 from textlora.fast.attention import Attention, BatchedProducts
 from textlora.fast.elementwise import Masks
+from textlora.fast.native import NoKernelsError
 from textlora.fast.native.attention import NativeAttention
-from textlora.fast.native.build import NoKernelsError
 from textlora.files import cache_dir
 
 HEADS, SEQUENCES, DROPOUT = 12, 4, 0.1

@@ -35,10 +35,10 @@ from textlora.config import BUNDLED_MODEL, ComputeConfig, RunConfig, set_value
 from textlora.data.labels import LabelSet
 from textlora.data.loading import load_labelled
 from textlora.data.splitting import random_subset
+from textlora.files import RunFolder, read_json, write_json
 from textlora.inference.predictor import Predictor
 from textlora.metrics.subsets import accuracy_by_length
 from textlora.recipes import DEFAULT_RECIPE, load_recipe
-from textlora.run import RunFolder, read_json, write_json
 from textlora.training.job import train
 
 TRAININGS: dict[str, dict[str, Any]] = {

@@ -74,7 +74,7 @@ def run_arm(
         training: settings of section `training`.
         rows: of every file, to try the benchmark out; None: all.
     """
-    from textlora.run import RunFolder
+    from textlora.files import RunFolder
     from textlora.training.job import train
 
     sections = ARMS[name]

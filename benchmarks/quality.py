@@ -30,9 +30,9 @@ import textlora.fast
 from textlora.config import BUNDLED_MODEL, ComputeConfig
 from textlora.data.labels import LabelSet
 from textlora.data.loading import load_labelled
+from textlora.files import RunFolder, read_json, write_json
 from textlora.inference.predictor import Predictor
 from textlora.recipes import load_recipe
-from textlora.run import RunFolder, read_json, write_json
 from textlora.training.job import train
 
 ARMS = {

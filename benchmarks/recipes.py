@@ -22,9 +22,9 @@ from rich.table import Table
 
 from textlora.config import BUNDLED_MODEL
 from textlora.data.loading import load_labelled
+from textlora.files import RunFolder
 from textlora.metrics.classification import classification_metrics
 from textlora.recipes import load_recipe, recipe_names
-from textlora.run import RunFolder
 from textlora.training.job import train
 from textlora.training.results import TrainedRun
 

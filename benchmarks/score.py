@@ -219,7 +219,7 @@ def export_checked(files: Files, texts: list[str], children: Children, console: 
 def finished(run: Path) -> bool:
     """Return whether a run folder holds a finished run."""
     from textlora.errors import RunError
-    from textlora.run import RunFolder
+    from textlora.files import RunFolder
 
     try:
         RunFolder(run).require_finished()

@@ -379,7 +379,7 @@ def train_run(model: Path, data: Path, run: Path, rows: int | None) -> None:
     """
     from rich.console import Console
 
-    from textlora.run import RunFolder
+    from textlora.files import RunFolder
     from textlora.training.job import train
 
     config = recipe_config(

@@ -14,11 +14,11 @@ import pandas as pd
 from rich.console import Console
 
 from textlora.data.loading import load_parts
+from textlora.files import RunFolder
 from textlora.inference.predictor import Predictor
 from textlora.metrics.comparison import Comparison, Predictions
 from textlora.metrics.statistics import Metric
 from textlora.recipes import load_recipe
-from textlora.run import RunFolder
 from textlora.training.building import tokenize_parts
 from textlora.training.fitting import all_rows
 from textlora.training.settling import settle

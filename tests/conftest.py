@@ -133,7 +133,7 @@ def finished(
     tmp_path_factory: pytest.TempPathFactory, make_config: Callable[..., RunConfig]
 ) -> TrainedRun:
     """Return one finished run, for the tests that only read."""
-    from textlora.run import RunFolder
+    from textlora.files import RunFolder
     from textlora.training.job import train
 
     changes = {"training.num_train_epochs": 4, "data.label_names": ["Negative", "Positive"]}

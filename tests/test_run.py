@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from textlora.errors import RunError, StorageError
-from textlora.run import RunFolder, new_run_path, read_json, write_json, write_text
+from textlora.files import RunFolder, new_run_path, read_json, write_json, write_text
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from rich.console import Console
 
         from textlora.data.python import parts_from_python
-        from textlora.run import RunFolder, read_files
+        from textlora.files import RunFolder, read_files
         from textlora.training.job import train
 
         config = self._config()
@@ -188,7 +188,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             RunError: the folder is in use.
         """
-        from textlora.run import RunFolder, write_files
+        from textlora.files import RunFolder, write_files
 
         self._fitted()
         target = Path(folder).absolute()
@@ -205,8 +205,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             RunError: the run is missing or did not finish.
             ModelError: the adapter is damaged.
         """
+        from textlora.files import RunFolder, read_files
         from textlora.inference.predictor import Predictor
-        from textlora.run import RunFolder, read_files
 
         predictor = Predictor.load(folder)
         classifier = cls(model=predictor.spec.backbone.name_or_path)
@@ -261,8 +261,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return load_recipe(self.recipe).without_sources().config(None, **named)
 
     def _fitted(self) -> Predictor:
+        from textlora.files import write_files
         from textlora.inference.predictor import Predictor
-        from textlora.run import write_files
 
         if not hasattr(self, "_files"):
             raise NotFittedError("This TextClassifier is not fitted yet: call fit or load first.")
@@ -275,7 +275,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return predictor
 
     def _add_report(self, title: str) -> None:
-        from textlora.run import RunFolder, read_files, write_files
+        from textlora.files import RunFolder, read_files, write_files
         from textlora.training.building import tokenize_parts
         from textlora.training.reporting import write_report
 

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from support.examples import examples
 from support.frozen import frozen_states
 from support.tiny import Reviews
-from textlora.baselines.classifiers import (
+from textlora.baselines import (
     FrozenEncoder,
     LabelledTexts,
     MajorityClass,

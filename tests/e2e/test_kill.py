@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from textlora.run import RunFolder
+from textlora.files import RunFolder
 
 # Forks of one process that has imported everything: a start costs milliseconds, not seconds.
 KILLER = """
 import json, os, random, signal, sys, time
 import textlora.training.job, textlora.training.reporting, textlora.cli
 from pathlib import Path
-from textlora.run import RunFolder
+from textlora.files import RunFolder
 
 def start(arguments):
     child = os.fork()

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from support.tiny import Reviews
-from textlora.run import RunFolder
+from textlora.files import RunFolder
 from textlora.training.job import train
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "loading.md"

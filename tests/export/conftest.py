@@ -19,8 +19,8 @@ MakeRun = Callable[..., Path]
 def write_run(folder: Path, texts: list[str], **compute: Any) -> None:
     """Write the files of a finished run around an adapter; every third label is wrong."""
     from textlora.config import ComputeConfig
+    from textlora.files import RunFolder
     from textlora.inference.predictor import Predictor
-    from textlora.run import RunFolder
 
     run = RunFolder(folder)
     predictor = Predictor.load(run.adapter, ComputeConfig(precision="fp32", path="plain"))

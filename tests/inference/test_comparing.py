@@ -16,11 +16,11 @@ import pytest
 
 from support.tiny import Reviews, write_table
 from textlora.errors import ConfigError, DataError, RunError
+from textlora.files import RunFolder
 from textlora.inference.comparing import compare_on, compare_runs
 from textlora.inference.evaluating import AnsweredTexts, FinishedRun
 from textlora.metrics.comparison import Predictions
 from textlora.model.spec import ClassifierSpec
-from textlora.run import RunFolder
 from textlora.training.job import train
 
 

@@ -18,7 +18,7 @@ def run(make_config: Callable[..., Any], tmp_path: Path) -> Callable[..., Traine
 
     Plots and report, which take twice as long as a tiny training, are written if `report` is true.
     """
-    from textlora.run import RunFolder
+    from textlora.files import RunFolder
     from textlora.training.job import train
 
     def _run(
@@ -74,8 +74,8 @@ def cut_and_resumed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> TrainedRun:
     """Return a run that was broken off at its nth checkpoint and went on by its own settings."""
+    from textlora.files import RunFolder
     from textlora.recipes import load_recipe
-    from textlora.run import RunFolder
     from textlora.training import job
 
     interrupt(monkeypatch, nth)

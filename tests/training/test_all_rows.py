@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from support.tiny import Reviews
+from textlora.files import RunFolder
 from textlora.inference.predictor import Predictor
 from textlora.recipes import load_recipe
-from textlora.run import RunFolder
+from textlora.report.wording import ALL_REFITTED
 from textlora.training import job
 from textlora.training.trainer import run_trainer
-from textlora.report.wording import ALL_REFITTED
 
 from .conftest import adapter_bytes, cut_and_resumed
 from .test_start import FROM_REGRESSION, WRECKED
@@ -99,7 +99,7 @@ def test_where_it_would_be_wrong_it_is_not(
 
 
 def test_baselines_are_trained_on_the_same_rows(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from textlora.baselines.classifiers import FrozenEncoder, MajorityClass, TfidfLogisticRegression
+    from textlora.baselines import FrozenEncoder, MajorityClass, TfidfLogisticRegression
 
     counts: dict[str, list[int]] = {}
     for kind in (MajorityClass, TfidfLogisticRegression, FrozenEncoder):
@@ -163,7 +163,7 @@ def test_a_kill_in_the_last_training_repeats_it(
 
 
 def test_full_fine_tuning_has_them_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from textlora.training.full_fine_tuning import FullFineTuning
+    from textlora.training.verdict import FullFineTuning
 
     rows: list[int] = []
     train = FullFineTuning._train

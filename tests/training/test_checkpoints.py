@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from textlora.errors import RunError
+from textlora.files import RunFolder
 from textlora.recipes import load_recipe
-from textlora.run import RunFolder
 from textlora.training import trainer
 from textlora.training.checkpoints import (
     MANIFEST,

@@ -19,11 +19,11 @@ from textlora.classifier import TextClassifier
 from textlora.config import ComputeConfig
 from textlora.data.python import parts_from_python
 from textlora.errors import ConfigError
+from textlora.files import RunFolder
 from textlora.inference.evaluating import evaluate_file
 from textlora.inference.predictor import Predictor
 from textlora.metrics.classification import classification_metrics
 from textlora.model.heads import HeadSpec
-from textlora.run import RunFolder
 from textlora.training.deciding import Decided, decide
 from textlora.training.job import train
 

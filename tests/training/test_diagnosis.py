@@ -10,7 +10,7 @@ from support.settled import settled_config, settled_training
 from textlora.metrics.classification import ClassificationMetrics, classification_metrics
 from textlora.metrics.records import EpochRecord
 from textlora.model.heads import classification_loss
-from textlora.training.diagnosis import notices, second_try_of, trivial_loss
+from textlora.training.deciding import notices, second_try_of, trivial_loss
 
 
 def epoch(

@@ -12,7 +12,7 @@ import torch
 
 from support.tiny import MAX_POSITIONS, NEGATIVE, OTHER, POSITIVE, Reviews, write_table
 from textlora.data.loading import load_parts
-from textlora.run import RunFolder
+from textlora.files import RunFolder
 from textlora.training.building import prepare
 from textlora.training.estimate import estimate_training, estimate_with
 from textlora.training.job import train

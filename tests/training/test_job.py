@@ -15,9 +15,9 @@ import torch
 from support.tiny import ARCHITECTURES, Reviews, save_model, write_table
 from textlora.config import ComputeConfig
 from textlora.errors import ConfigError, DataError, ModelError, RunError, StorageError
+from textlora.files import RunFolder
 from textlora.inference.predictor import Predictor
 from textlora.recipes import load_recipe
-from textlora.run import RunFolder
 from textlora.training import job
 from textlora.training.job import train
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from textlora.data.loading import load_parts
 from textlora.data.python import parts_from_python
 from textlora.errors import ConfigError
-from textlora.run import RunFolder
+from textlora.files import RunFolder
 from textlora.training.job import train
 from textlora.training.refitting import refitting
 from textlora.training.start import trained_weights

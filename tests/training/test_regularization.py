@@ -125,7 +125,7 @@ def test_it_is_part_of_the_training(path: str, run: Callable[..., Any]) -> None:
 
 
 def test_several_labels_have_no_partners(make_config: Callable[..., Any], tmp_path: Any) -> None:
-    from textlora.run import RunFolder
+    from textlora.files import RunFolder
 
     settings = {"model.head": "linear", "model.pooling": "mean", "training.contrastive_weight": 0.5}
     config = make_config(settings)

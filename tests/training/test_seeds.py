@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from textlora.errors import ConfigError, RunError
-from textlora.run import SeedsFolder
+from textlora.files import SeedsFolder
 from textlora.training import seeds as module
 from textlora.training.seeds import train_seeds
 

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from support.tiny import Reviews
-from textlora.baselines.classifiers import FrozenEncoder
+from textlora.baselines import FrozenEncoder
 from textlora.data.python import parts_from_python
+from textlora.files import RunFolder
 from textlora.inference.predictor import Predictor
 from textlora.model.heads import HeadSpec, classification_loss
 from textlora.recipes import load_recipe
-from textlora.run import RunFolder
 from textlora.training import job
 from textlora.training.building import prepare
 from textlora.training.start import SHARE_LEFT, flattened, start_at_regression

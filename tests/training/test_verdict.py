@@ -15,10 +15,9 @@ from support.settled import settled_evaluation
 from support.tiny import Reviews
 from textlora.data.loading import load_parts
 from textlora.data.python import parts_from_python
-from textlora.files import cache_dir
+from textlora.files import RunFolder, cache_dir
 from textlora.report.verdict import Verdict
 from textlora.report.wording import NO_TEST_PART
-from textlora.run import RunFolder
 from textlora.training.building import tokenize_parts
 from textlora.training.job import train
 from textlora.training.settling import settle

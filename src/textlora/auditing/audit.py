@@ -32,11 +32,10 @@ from textlora.data.loading import Part, Parts, load_parts
 from textlora.data.splitting import Indices, text_groups
 from textlora.data.tables import write_rejected
 from textlora.errors import ConfigError, DataError
-from textlora.files import check_free, whole_folder
+from textlora.files import check_free, whole_folder, write_json, write_text
 from textlora.metrics.classification import ClassificationMetrics, classification_metrics
 from textlora.recipes import Recipe, load_recipe
 from textlora.report.wording import duration
-from textlora.run import write_json, write_text
 from textlora.training.progress import ProgressCallback
 from textlora.training.refitting import refitting
 

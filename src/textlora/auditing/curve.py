@@ -18,14 +18,13 @@ from textlora.data.labels import Targets
 from textlora.data.loading import Parts, load_parts
 from textlora.data.splitting import Indices
 from textlora.errors import ConfigError, DataError
-from textlora.files import check_free, whole_folder
+from textlora.files import check_free, whole_folder, write_json, write_text
 from textlora.metrics.comparison import Predictions
 from textlora.metrics.statistics import (
     NAMES,
     judging_metric,
 )
 from textlora.report.wording import duration, metric_value
-from textlora.run import write_json, write_text
 from textlora.training.progress import ProgressCallback
 from textlora.training.refitting import refitting
 

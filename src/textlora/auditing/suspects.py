@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from textlora.baselines.classifiers import fit_words
+from textlora.baselines import fit_words
 from textlora.baselines.logistic import fit_logistic
 from textlora.data.labels import LabelSet, Targets
 from textlora.data.loading import Part
 from textlora.data.splitting import Indices
 from textlora.errors import MissingExtraError
+from textlora.files import write_text
 from textlora.metrics.decisions import predicted_labels
 from textlora.metrics.scores import FloatArray, probability_of, right_rows
-from textlora.run import write_text
 
 STRENGTH = 10.0
 """Inverse of the penalty; fixed, because a choice by held-out labels would let these in."""

@@ -12,7 +12,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from textlora.cli import audit, data, deploying, inference, training
+from textlora.cli import data, deploying, inference, training
+from textlora.cli import data as audit
 from textlora.cli.options import SettingsCommand
 from textlora.errors import TextloraError
 

@@ -185,8 +185,8 @@ def export(
     if to not in TARGETS:
         raise ConfigError(f"--to {to}: there is no such export.", f"One of {', '.join(TARGETS)}.")
     from textlora.export.exporting import export_run, export_table, notes, record
+    from textlora.files import RunFolder
     from textlora.model.spec import ClassifierSpec
-    from textlora.run import RunFolder
 
     console = console_for(as_json)
     with console.status(f"exporting {run} to {to}"):

@@ -176,8 +176,8 @@ def explain(
 
 
 def _write_page(explanations: Sequence[Explanation], file: Path, run: Path) -> None:
+    from textlora.files import write_text
     from textlora.report.attributions import explanations_page
-    from textlora.run import write_text
 
     write_text(file, explanations_page(explanations, f"Why: {run.name}"))
 

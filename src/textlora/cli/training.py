@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from textlora.config import RunConfig
-    from textlora.run import RunFolder
+    from textlora.files import RunFolder
 
 
 @takes(
@@ -59,8 +59,8 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a classifier and write a run folder with adapter, figures and report."""
+    from textlora.files import RunFolder, new_run_path
     from textlora.recipes import load_recipe
-    from textlora.run import RunFolder, new_run_path
 
     if resume is not None:
         folder, config = RunFolder(resume), _resumed(context, RunFolder(resume))
@@ -82,7 +82,7 @@ def train(
         config, folder, console=console, resume=resume is not None, overwrite=overwrite
     )
     if as_json:
-        from textlora.run import read_json
+        from textlora.files import read_json
 
         typer.echo(json.dumps({"run": str(folder.path), **read_json(folder.metrics)}))
         return
@@ -109,7 +109,7 @@ def _resumed(context: typer.Context, folder: RunFolder) -> RunConfig:
 def _train_seeds(
     config: RunConfig, path: Path, seeds: int, console: Console, *, overwrite: bool, as_json: bool
 ) -> None:
-    from textlora.run import SeedsFolder
+    from textlora.files import SeedsFolder
     from textlora.training.seeds import train_seeds
 
     folder = SeedsFolder(path)
@@ -129,8 +129,8 @@ def demo(
     ),
 ) -> None:
     """Train on the reviews that come with textlora, offline, and show what it learnt."""
+    from textlora.files import RunFolder
     from textlora.recipes import demo_config
-    from textlora.run import RunFolder
     from textlora.training.job import train as run_training
     from textlora.training.reporting import print_run
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from textlora.errors import DataError
-from textlora.run import write_text
+from textlora.files import write_text
 
 Label = str | int | tuple[str, ...]
 """A class name, a class number, or the names of all classes that apply (multi-label)."""

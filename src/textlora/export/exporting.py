@@ -24,13 +24,12 @@ from textlora.export import Target
 from textlora.export.onnx_graph import OnnxRunner, quantize, require_onnx, write_onnx
 from textlora.export.portable import Portable, own_cut, portable, save_tokenizer
 from textlora.export.proof import TOLERANCE, Ids, Outputs, Proof, Reference, Runner, prove
-from textlora.files import is_free, whole_folder
+from textlora.files import RunFolder, is_free, whole_folder, write_json
 from textlora.inference.evaluating import FinishedRun
 from textlora.inference.predictor import Predictor, load_tokenizer, probabilities_of
 from textlora.model.heads import PooledClassifier
 from textlora.model.spec import ClassifierSpec
 from textlora.report.wording import count, percent, points, points_interval, size
-from textlora.run import RunFolder, write_json
 
 HEAD_FILE = "head.safetensors"
 _ENCODER = "encoder."

@@ -15,6 +15,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from textlora.config import BUNDLED_MODEL
 from textlora.errors import ConfigError, ModelError, RunError, TextloraError
+from textlora.files import RunFolder, read_json
 from textlora.inference.predictor import adapter_folder
 from textlora.inspection import Inspection
 from textlora.metrics.classification import ClassificationMetrics
@@ -23,7 +24,6 @@ from textlora.model.spec import FILE_NAME, ClassifierSpec
 from textlora.recipes import load_recipe
 from textlora.report.verdict import Verdict
 from textlora.report.wording import size
-from textlora.run import RunFolder, read_json
 
 CARD = "README.md"
 ADAPTER_CONFIG = "adapter_config.json"

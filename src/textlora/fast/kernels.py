@@ -8,10 +8,9 @@ from pathlib import Path
 import torch
 
 from textlora.fast.attention import Attention, BatchedProducts
-from textlora.fast.elementwise import Elementwise, TorchElementwise
-from textlora.fast.lora import TorchUpdates, Updates
+from textlora.fast.elementwise import Elementwise, TorchElementwise, TorchUpdates, Updates
+from textlora.fast.native import NoKernelsError, fits
 from textlora.fast.native.attention import NativeAttention
-from textlora.fast.native.build import NoKernelsError, fits
 from textlora.fast.native.elementwise import NativeElementwise, NativeUpdates
 
 

@@ -14,9 +14,8 @@ from typing import Any
 
 from torch import Tensor
 
-from textlora.fast.elementwise import Masks, NormState
+from textlora.fast.elementwise import LoraState, Masks, NormState
 from textlora.fast.kernels import Kernels
-from textlora.fast.lora import LoraState
 from textlora.fast.weights import Layer, Linear, Lora, LoraSlices, Update
 
 Gradients = dict[int, Tensor]

@@ -10,11 +10,11 @@ from rich.console import Console
 
 from textlora.config import ComputeConfig
 from textlora.errors import ConfigError, DataError, RunError
+from textlora.files import RunFolder
 from textlora.inference.evaluating import AnsweredTexts, FinishedRun, answer_file
 from textlora.metrics.comparison import Contender, Predictions
 from textlora.metrics.statistics import Metric
 from textlora.report.comparisons import SideBySide, side_by_side
-from textlora.run import RunFolder
 
 _GIVE_DATA = "Ask all of them about the same rows with --data FILE."
 

@@ -17,6 +17,7 @@ from textlora.data.labels import LabelSet, Targets
 from textlora.data.loading import Part, load_labelled
 from textlora.data.rows import bad_row_error, rows_of_html
 from textlora.errors import RunError
+from textlora.files import RunFolder, read_json
 from textlora.inference.predictor import Predictor, Probabilities
 from textlora.inference.scoring import Logits
 from textlora.metrics.classification import ClassificationMetrics, classification_metrics
@@ -27,7 +28,6 @@ from textlora.metrics.subsets import DecisionFigures
 from textlora.model.spec import ClassifierSpec
 from textlora.recipes import load_recipe, saved_config
 from textlora.report.progress import progress_bar
-from textlora.run import RunFolder, read_json
 
 _PROBABILITY = "probability_"
 

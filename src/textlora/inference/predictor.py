@@ -16,6 +16,7 @@ from textlora.config import ComputeConfig
 from textlora.data.rows import readable_texts
 from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.errors import ModelError, RunError
+from textlora.files import RunFolder
 from textlora.inference.scoring import Logits, Progress, score_texts
 from textlora.metrics.decisions import Decision, label_text
 from textlora.model.adapters import load_adapter
@@ -26,7 +27,6 @@ from textlora.model.heads import load_base_classifier, probabilities
 from textlora.model.safety import check_adapter_folder, check_tokenizer
 from textlora.model.spec import FILE_NAME, ClassifierSpec
 from textlora.recipes import saved_config
-from textlora.run import RunFolder
 
 Probabilities = np.ndarray[Any, np.dtype[np.float32]]
 UNSURE = "unsure"

@@ -4,8 +4,8 @@ It looks at tables and token ids alone: the tokenizer is handed in, and so is wh
 training. `records.Inspection` is what it finds.
 """
 
+from textlora.inspection.corpus import Inspection
 from textlora.inspection.inspecting import inspect_parts
-from textlora.inspection.records import Inspection
 from textlora.inspection.screen import short_lines
 from textlora.report.view import Finding
 

@@ -10,12 +10,12 @@ from pydantic import Field, TypeAdapter
 
 from textlora.data.truncation import Cut, Side, Truncation, Windows
 from textlora.errors import ModelError
+from textlora.files import write_json
 from textlora.metrics.decisions import BY_PROBABILITY, Decision
 from textlora.model.encoders import Backbone
 from textlora.model.heads import HeadSpec
 from textlora.model.safety import MAX_CLASSES, MAX_LENGTH, STRICT, read_settings, validated
 from textlora.model.tensors import refuse, short
-from textlora.run import write_json
 
 FILE_NAME = "textlora.json"
 FORMAT = 1

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from textlora.data.tables import shortened
+from textlora.files import write_text
 from textlora.metrics.calibration import PartCalibration, ProbabilityFigures
 from textlora.metrics.classification import ClassificationMetrics
 from textlora.metrics.records import EpochRecord
@@ -21,7 +22,6 @@ from textlora.metrics.scores import one_hot
 from textlora.metrics.subsets import DecisionFigures
 from textlora.report.theme import ACCENT, MUTED, SERIES, WIDTH, WRONG, legend, styled, svg_text
 from textlora.report.wording import percent
-from textlora.run import write_text
 
 
 def short(name: str, width: int) -> str:

@@ -29,8 +29,8 @@ from textlora.data.rows import BadCellError, read_text_cell
 from textlora.data.sources import find_file
 from textlora.data.tables import ReadOptions
 from textlora.errors import ConfigError, DataError, storage_errors
+from textlora.files import RunFolder
 from textlora.recipes import saved_config
-from textlora.run import RunFolder
 from textlora.scoring.scorer import AddedColumns, Answers, Progress, Scorer
 from textlora.scoring.shards import Shard, Summary, WorkFolder, checksum
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from textlora.errors import RunError, storage_errors
-from textlora.run import write_text
+from textlora.files import write_text
 
 FORMAT = 1
 _MANIFEST = "manifest.jsonl"

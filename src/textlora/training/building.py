@@ -10,14 +10,14 @@ import torch
 from rich.console import Console
 from transformers import PreTrainedTokenizerBase, set_seed
 
-from textlora.baselines.classifiers import LabelledTexts
+from textlora.baselines import LabelledTexts
 from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.errors import ConfigError
 from textlora.files import cache_dir
-from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
+from textlora.inference.scoring import FrozenStates
 from textlora.metrics.decisions import check_rule
 from textlora.model.adapters import (
     ParameterCount,

@@ -25,7 +25,7 @@ from pathlib import Path
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from textlora.errors import RunError
-from textlora.run import read_json, write_json
+from textlora.files import read_json, write_json
 
 MANIFEST = "manifest.json"
 STATE = "trainer_state.json"

@@ -18,7 +18,7 @@ from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError
 from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, length_batches, score
-from textlora.inspection.records import Estimate
+from textlora.inspection.corpus import Estimate
 from textlora.model.backends import Forward, TokenSequences
 from textlora.training.building import Classifier, Prepared, prepare
 from textlora.training.deciding import validation_metrics

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from torch import Tensor
 
-from textlora.baselines.classifiers import FrozenEncoder, LabelledTexts
+from textlora.baselines import FrozenEncoder, LabelledTexts
 from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
@@ -30,7 +30,7 @@ from textlora.report.wording import count, duration, refitted_in_words, size
 from textlora.training import checkpoints
 from textlora.training.arguments import class_weights, shortened
 from textlora.training.building import Classifier, Prepared, tokenize_part
-from textlora.training.diagnosis import kept_its_start, second_try_of, trivial_loss
+from textlora.training.deciding import kept_its_start, second_try_of, trivial_loss
 from textlora.training.progress import ProgressCallback
 from textlora.training.settling import may_refit, taught
 from textlora.training.start import (

@@ -12,16 +12,16 @@ from textlora.config import RunConfig, SampleText, SettledConfig
 from textlora.data.labels import LabelSet
 from textlora.data.loading import Parts, load_parts
 from textlora.errors import ConfigError, TextloraError
+from textlora.files import RunFolder, write_text
 from textlora.inference.predictor import Prediction
 from textlora.inspection import Inspection, inspect_parts, short_lines
 from textlora.metrics.decisions import label_text
 from textlora.metrics.records import BeforeAfter
 from textlora.report.progress import LongWork
 from textlora.report.terminal import labelled
-from textlora.run import RunFolder, write_text
 from textlora.training.building import Prepared, named_parts, prepare
 from textlora.training.concluding import conclude
-from textlora.training.diagnosis import notices
+from textlora.training.deciding import notices
 from textlora.training.fitting import fit
 from textlora.training.reporting import write_report
 from textlora.training.results import TrainedRun, write_results

@@ -12,6 +12,7 @@ from rich.console import Console
 from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import storage_errors
+from textlora.files import read_json, write_text
 from textlora.metrics.subsets import DecisionFigures, accuracy_by_length
 from textlora.recipes import load_recipe, recipe_names
 from textlora.report.html import ReportData, render_report
@@ -19,7 +20,6 @@ from textlora.report.plots import save_plots
 from textlora.report.terminal import before_after_table, epochs_table, metrics_table, verdict_table
 from textlora.report.view import PartSummary
 from textlora.report.wording import NO_TEST_PART, duration, headline, leakage_sentence
-from textlora.run import read_json, write_text
 from textlora.training.results import TrainedRun
 
 

@@ -21,13 +21,13 @@ from textlora.config import SettledConfig
 from textlora.data.loading import Parts
 from textlora.data.tables import write_rejected
 from textlora.errors import storage_errors
+from textlora.files import RunFolder, write_json, write_text
 from textlora.inference.predictor import Predictor
 from textlora.inspection import Inspection
 from textlora.metrics.records import BeforeAfter, EpochRecord
 from textlora.metrics.statistics import Metric, judging_metric
 from textlora.model.adapters import ParameterCount, UntrainedAdapter, export_adapter
 from textlora.model.card import Circumstances, model_card
-from textlora.run import RunFolder, write_json, write_text
 from textlora.training.concluding import Conclusion, PartResult
 from textlora.training.fitting import Refit
 

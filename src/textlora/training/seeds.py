@@ -10,15 +10,15 @@ from rich.console import Console
 from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Parts, load_parts
 from textlora.errors import ConfigError, RunError, storage_errors
+from textlora.files import RunFolder, SeedsFolder, write_json
 from textlora.inference.evaluating import FinishedRun
-from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
+from textlora.inference.scoring import FrozenStates
 from textlora.metrics.comparison import Contender, best_baseline
 from textlora.recipes import load_recipe
 from textlora.report.comparisons import Repetitions, repetitions
-from textlora.run import RunFolder, SeedsFolder, write_json
 from textlora.training.building import tokenize_parts
-from textlora.training.diagnosis import second_try_of
+from textlora.training.deciding import second_try_of
 from textlora.training.fitting import all_rows
 from textlora.training.job import train
 from textlora.training.settling import may_refit, settle, taught

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from textlora.baselines.classifiers import FrozenEncoder, LabelledTexts
+from textlora.baselines import FrozenEncoder, LabelledTexts
 from textlora.baselines.logistic import regression_layer
 from textlora.config import SettledConfig
 from textlora.data.labels import Targets
 from textlora.data.loading import Weights
-from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
+from textlora.inference.scoring import FrozenStates
 from textlora.metrics.scores import FloatArray
 from textlora.metrics.statistics import Metric
 from textlora.model.heads import HeadSpec, classification_loss

@@ -26,7 +26,7 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import rotate_checkpoints
 
-from textlora.baselines.classifiers import LabelledTexts
+from textlora.baselines import LabelledTexts
 from textlora.config import SettledConfig
 from textlora.data.labels import Targets
 from textlora.data.loading import Weights

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from textlora.baselines.classifiers import (
+from textlora.baselines import (
     Baseline,
     FrozenEncoder,
     LabelledTexts,
@@ -25,8 +25,8 @@ from textlora.config import SettledConfig
 from textlora.data.loading import Part, Parts
 from textlora.data.splitting import Indices, random_subset
 from textlora.data.tokenizing import TokenizedTexts
-from textlora.inference.frozen_states import FrozenStates
 from textlora.inference.predictor import Predictor
+from textlora.inference.scoring import FrozenStates
 from textlora.model.backends import Forward
 from textlora.training.start import put_weights, trained_weights
 from textlora.training.trainer import LabelledSequences, run_trainer

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from textlora.fast import native as build
 from textlora.fast.attention import BatchedProducts
 from textlora.fast.elementwise import TorchElementwise
 from textlora.fast.kernels import kernels_for
-from textlora.fast.native import build
-from textlora.fast.native.build import NoKernelsError, library
+from textlora.fast.native import NoKernelsError, library
 
 
 def test_the_library_is_built_once(tmp_path: Path) -> None:

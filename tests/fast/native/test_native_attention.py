@@ -7,8 +7,8 @@ import torch
 
 from textlora.fast.attention import BatchedProducts
 from textlora.fast.elementwise import Masks
+from textlora.fast.native import NoKernelsError
 from textlora.fast.native.attention import NativeAttention
-from textlora.fast.native.build import NoKernelsError
 
 LENGTHS = [5, 1, 64, 65, 130]
 

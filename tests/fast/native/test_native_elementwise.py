@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from textlora.fast.elementwise import Drop, Masks, TorchElementwise
-from textlora.fast.native.build import NoKernelsError
+from textlora.fast.native import NoKernelsError
 from textlora.fast.native.elementwise import NativeElementwise
 from textlora.fast.weights import Norm
 

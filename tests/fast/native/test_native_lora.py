@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from textlora.fast.elementwise import Drop, Masks, TorchElementwise
-from textlora.fast.lora import TorchUpdates
-from textlora.fast.native.build import NoKernelsError
+from textlora.fast.elementwise import Drop, Masks, TorchElementwise, TorchUpdates
+from textlora.fast.native import NoKernelsError
 from textlora.fast.native.elementwise import MAX_RANK, NativeElementwise, NativeUpdates
 from textlora.fast.weights import Lora
 

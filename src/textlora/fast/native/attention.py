@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from textlora.fast.elementwise import Masks
-from textlora.fast.native.build import checked, fits, library
+from textlora.fast.native import checked, fits, library
 from textlora.fast.packing import clear_filler
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from textlora.fast.elementwise import Drop, Masks, NormState
-from textlora.fast.lora import LoraState, Updates
-from textlora.fast.native.build import checked, library
+from textlora.fast.elementwise import Drop, LoraState, Masks, NormState, Updates
+from textlora.fast.native import checked, library
 from textlora.fast.weights import Lora, Norm
 
 

@@ -18,7 +18,7 @@ from peft.utils import ModulesToSaveWrapper
 from torch import Tensor, nn
 
 from textlora.config import Precision
-from textlora.fast.multi_lora import LayerUpdates, Segment, encode_mixed
+from textlora.fast.encoder import LayerUpdates, Segment, encode_mixed
 from textlora.fast.packing import pack
 from textlora.fast.weights import Layer, Lora, Update
 from textlora.model.adapters import leaves_base_alone, load_adapter
