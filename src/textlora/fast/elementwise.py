@@ -1,8 +1,8 @@
 """What lies between the matrix products: dropout, residual sum with LayerNorm, GELU, LoRA updates.
 
 One signature each, two implementations: torch's operations here, kernels in C in
-`native.elementwise`. `torch.bernoulli_` draws one by one on a CPU; the masks here make four decisions
-of 16 bits each out of 64 random bits, so a rate is kept to 1/65536.
+`native.elementwise`. `torch.bernoulli_` draws one by one on a CPU; the masks here make four
+decisions of 16 bits each out of 64 random bits, so a rate is kept to 1/65536.
 """
 
 from __future__ import annotations

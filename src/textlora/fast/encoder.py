@@ -1,9 +1,9 @@
-"""All layers of a packed batch as one autograd function; several adapters in a batch, for inference.
+"""All layers of a packed batch as one autograd function; and several adapters in one batch.
 
-Below the lowest adapter nothing is kept for the backward, and the backward ends there. Where a batch
-has several adapters, the sequences of one lie side by side. The frozen products run once over all
-rows, and each adapter's updates over its own: the idea of S-LoRA (https://arxiv.org/abs/2311.03285)
-and Punica (https://arxiv.org/abs/2310.18547), on packed rows.
+Below the lowest adapter nothing is kept for the backward, and the backward ends there. Where a
+batch has several adapters (for inference), the sequences of one lie side by side. The frozen
+products run once over all rows, and each adapter's updates over its own: the idea of S-LoRA
+(https://arxiv.org/abs/2311.03285) and Punica (https://arxiv.org/abs/2310.18547), on packed rows.
 """
 
 from __future__ import annotations

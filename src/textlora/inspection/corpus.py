@@ -1,4 +1,4 @@
-"""What an inspection looks at (all rows of all parts, end to end, as they are) and what it returns."""
+"""What an inspection looks at (all rows of all parts, end to end) and what it returns."""
 
 from __future__ import annotations
 

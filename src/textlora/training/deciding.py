@@ -1,4 +1,4 @@
-"""How probabilities are scaled and used, after training and for each epoch; trainings that failed."""
+"""How probabilities are scaled and used, after training and for each epoch; failed trainings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the adapter earned its cost: baselines and full fine-tuning on the same rows, the verdict."""
+"""Whether the adapter earned its cost: baselines, full fine-tuning, and the verdict on them."""
 
 from __future__ import annotations
 
