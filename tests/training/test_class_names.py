@@ -14,7 +14,7 @@ from textlora.data.python import parts_from_python
 from textlora.data.tables import TextTable
 from textlora.data.truncation import Truncation
 from textlora.errors import ConfigError
-from textlora.training import job
+from textlora.training.building import check_settings
 from textlora.training.settling import MOST_ROWS_A_CLASS, in_words, names_help, with_names
 
 Make = Callable[..., Any]
@@ -130,4 +130,4 @@ def test_several_labels_are_refused(make_config: Make) -> None:
     )
     config = make_config({"training.class_names": True})
     with pytest.raises(ConfigError, match="class_names is for one label"):
-        job.check_settings(config, parts)
+        check_settings(config, parts)

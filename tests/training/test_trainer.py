@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from support.settled import settled_training
 from textlora.errors import ConfigError
-from textlora.training import fitting
+from textlora.training import trainer
 from textlora.training.arguments import check_precision, optimizer_of, training_arguments
 from textlora.training.trainer import is_kept
 
@@ -118,7 +118,7 @@ def test_the_best_checkpoint_is_what_is_saved(run: Run, monkeypatch: pytest.Monk
     def metrics(*_: object) -> Callable[..., dict[str, float]]:
         return lambda *_: {"accuracy": next(said), "f1": 0.5, "mcc": 0.0}
 
-    monkeypatch.setattr(fitting, "validation_metrics", metrics)
+    monkeypatch.setattr(trainer, "validation_metrics", metrics)
     done = run(
         {
             **{"training.num_train_epochs": 4, "training.save_total_limit": 4},

@@ -120,11 +120,12 @@ def choose_prefix(choice: Choice) -> PrefixForward:
 
 def prefix_of(forward: Forward) -> PrefixForward | None:
     """Return the way that skips what frozen layers it can; None where the path is plain."""
-    if forward.name != "fast":
+    try:
+        with _with_fast():
+            from textlora.model.backends.fast import FastForward
+            from textlora.model.backends.frozen_layers import PrefixForward
+    except UnsupportedError:
         return None
-    from textlora.model.backends.fast import FastForward
-    from textlora.model.backends.frozen_layers import PrefixForward
-
     return PrefixForward.above_frozen(forward) if isinstance(forward, FastForward) else None
 
 
