@@ -269,7 +269,3 @@ def best_baseline(
     ]
     chosen = max(tied, key=lambda each: each.predictions.value(metric))
     return chosen, tuple(each.name for each in tied)
-
-
-# What earlier versions called them.
-Answers, compare = Predictions, Comparison.of
