@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from textlora.config import ComputeConfig
 from textlora.data.rows import MAX_TEXT_BYTES
+from textlora.inference.logits import WindowPooling, pool_logits
 from textlora.inference.predictor import Predictor
-from textlora.inference.scoring import WindowPooling, pool_logits
 from textlora.model.heads import HeadSpec, probabilities
 
 settings.register_profile("textlora", deadline=None)

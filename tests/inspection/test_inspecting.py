@@ -15,7 +15,7 @@ from textlora.config import DataConfig
 from textlora.data.loading import parts_from_tables
 from textlora.data.tables import RejectedRow, TextTable
 from textlora.inspection import Inspection, inspect_parts, short_lines
-from textlora.inspection.corpus import KINDS, SEVERITIES, Estimate
+from textlora.inspection.findings import KINDS, SEVERITIES, Estimate
 from textlora.inspection.inspecting import describe, inspect_tables, measure_lengths
 
 Tables = dict[str, TextTable]

@@ -14,7 +14,7 @@ from torch import nn
 
 from support.examples import examples
 from textlora.fast.frozen_layers import PrefixStates
-from textlora.inference.scoring import score
+from textlora.inference.logits import score
 from textlora.model.backends.fast import FastForward, bind
 from textlora.model.backends.frozen_layers import PrefixForward
 

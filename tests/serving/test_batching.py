@@ -219,7 +219,7 @@ def test_what_would_wait_too_long_is_refused(
 
 
 def test_a_batch_is_as_large_as_when_files_are_scored() -> None:
-    from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET
+    from textlora.inference.logits import DEFAULT_TOKEN_BUDGET
     from textlora.serving import Limits
 
     assert Limits().max_batch_tokens == DEFAULT_TOKEN_BUDGET

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from textlora.inference.scoring import FrozenStates
+    from textlora.inference.logits import FrozenStates
 
 
 def frozen_states(
@@ -16,7 +16,7 @@ def frozen_states(
 ) -> FrozenStates:
     """Return what encodes texts; `told` is called with the number of sequences of every batch."""
     from textlora.config import ComputeConfig
-    from textlora.inference.scoring import FrozenStates
+    from textlora.inference.logits import FrozenStates
     from textlora.model.encoders import Backbone
 
     @contextmanager

@@ -18,7 +18,7 @@ from textlora.baselines.logistic import LogisticModel, fit_logistic, unscaled
 from textlora.data.labels import Targets
 from textlora.data.loading import Weights
 from textlora.data.tokenizing import TokenizedTexts
-from textlora.inference.scoring import FrozenStates
+from textlora.inference.logits import FrozenStates
 from textlora.metrics.comparison import Contender, Predictions
 from textlora.metrics.decisions import BY_PROBABILITY, Decision
 from textlora.metrics.scores import FloatArray, one_hot

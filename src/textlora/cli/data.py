@@ -27,8 +27,8 @@ from textlora.errors import ConfigError
 if TYPE_CHECKING:
     from textlora.config import RunConfig
     from textlora.data.loading import Parts
-    from textlora.inspection.corpus import Estimate
     from textlora.inspection.files import Tokens
+    from textlora.inspection.findings import Estimate
     from textlora.recipes import Recipe
 
 

@@ -1,4 +1,7 @@
-"""What several commands take, how they print, and how they treat what Typer does not know."""
+"""Flags for settings (`FLAGS`), and what else several commands take; how they print.
+
+An option that Typer does not know is told as the setting it may mean.
+"""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.errors import ModelError
 from textlora.export.portable import TOKENIZER_FILE, own_cut
 from textlora.inference.evaluating import AnsweredTexts, FinishedRun
+from textlora.inference.logits import Logits, length_batches, pool_logits, score
 from textlora.inference.predictor import Predictor, Probabilities, load_tokenizer, probabilities_of
-from textlora.inference.scoring import Logits, length_batches, pool_logits, score
 from textlora.metrics.classification import Interval
 from textlora.metrics.comparison import Comparison, Predictions
 from textlora.metrics.scores import right_rows

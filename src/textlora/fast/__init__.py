@@ -8,12 +8,10 @@ and can be removed together with what binds it (`fast.py`, `frozen_layers.py` an
     packing        sequences without padding
     weights        what the encoder is made of; frozen products, laid out for the processor
     attention      one signature: batched products here, kernels in native
-    elementwise    dropout, LayerNorm and GELU between the products
-    lora           the low-rank updates, one signature
+    elementwise    dropout, LayerNorm, GELU and the low-rank updates, one signature each
     native         attention, elementwise operations and updates in C
     kernels        which of them are used where
     layer          one transformer layer, forward and backward
-    encoder        all layers as one autograd function
+    encoder        all layers as one autograd function; several adapters in one batch
     frozen_layers  the layers below the lowest adapter, run once
-    multi_lora     sequences of several adapters in one batch
 """

@@ -18,8 +18,8 @@ from textlora.data.loading import Part, load_labelled
 from textlora.data.rows import bad_row_error, rows_of_html
 from textlora.errors import RunError
 from textlora.files import RunFolder, read_json
+from textlora.inference.logits import Logits
 from textlora.inference.predictor import Predictor, Probabilities
-from textlora.inference.scoring import Logits
 from textlora.metrics.classification import ClassificationMetrics, classification_metrics
 from textlora.metrics.comparison import Predictions
 from textlora.metrics.decisions import Decision

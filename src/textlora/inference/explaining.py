@@ -22,7 +22,7 @@ from torch import Tensor
 from textlora.data.tokenizing import TokenPlace, token_places, unseen_places, word_places
 from textlora.data.truncation import SpecialTokens
 from textlora.errors import ConfigError, MissingExtraError
-from textlora.inference.scoring import Progress, score
+from textlora.inference.logits import Progress, score
 from textlora.metrics.mistakes import Explanation, Span, Word
 from textlora.model.heads import log_odds
 

@@ -17,7 +17,7 @@ from textlora.data.rows import readable_texts
 from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.errors import ModelError, RunError
 from textlora.files import RunFolder
-from textlora.inference.scoring import Logits, Progress, score_texts
+from textlora.inference.logits import Logits, Progress, score_texts
 from textlora.metrics.decisions import Decision, label_text
 from textlora.model.adapters import load_adapter
 from textlora.model.architectures import max_positions

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from textlora.data.tables import RejectedRow
 from textlora.inspection.copies import Leaks, respelled
-from textlora.inspection.corpus import TEST, TRAIN, VALIDATION, Corpus, Lengths, clipped
+from textlora.inspection.corpus import TEST, TRAIN, VALIDATION, Corpus, clipped
 from textlora.inspection.facts import FEW_WORDS, Facts
+from textlora.inspection.findings import Lengths
 from textlora.report.view import Example, Finding, Severity
 from textlora.report.wording import count, percent
 

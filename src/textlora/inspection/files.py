@@ -16,17 +16,9 @@ from textlora.data.tokenizing import tokenize
 from textlora.data.truncation import Truncation
 from textlora.errors import ModelError, TextloraError
 from textlora.inspection.copies import respelled
-from textlora.inspection.corpus import (
-    TEST,
-    TRAIN,
-    VALIDATION,
-    Estimate,
-    Files,
-    Inspection,
-    Lengths,
-    read_files,
-)
+from textlora.inspection.corpus import TEST, TRAIN, VALIDATION, Files, read_files
 from textlora.inspection.facts import Facts
+from textlora.inspection.findings import Estimate, Inspection, Lengths
 from textlora.inspection.inspecting import describe, inspect_tables, measure_lengths
 from textlora.report.progress import LongWork
 

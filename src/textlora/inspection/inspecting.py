@@ -13,21 +13,18 @@ from textlora.data.tables import Label, TextTable
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.inspection.class_findings import class_counts, class_findings
 from textlora.inspection.content_findings import content_findings, copy_findings
-from textlora.inspection.corpus import (
+from textlora.inspection.corpus import TEST, TRAIN, VALIDATION, Corpus
+from textlora.inspection.facts import Facts, gather
+from textlora.inspection.findings import (
     KINDS,
     SEVERITIES,
-    TEST,
-    TRAIN,
-    VALIDATION,
     ClassRows,
-    Corpus,
     Estimate,
     Inspection,
     LengthBin,
     Lengths,
     PartSummary,
 )
-from textlora.inspection.facts import Facts, gather
 from textlora.report.view import Finding, LengthLoss
 
 USUAL_LENGTHS = (64, 128, 256, 384, 512)

@@ -12,7 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from textlora.inspection.corpus import Estimate, Inspection, Lengths, PartSummary, short_names
+from textlora.inspection.corpus import short_names
+from textlora.inspection.findings import Estimate, Inspection, Lengths, PartSummary
 from textlora.inspection.fixing import DROPPED_NAME, Fix
 from textlora.report.terminal import MARGIN, labelled
 from textlora.report.view import Example, Finding

@@ -1,7 +1,7 @@
-"""The metrics of a classifier, computed by scikit-learn and scipy.
+"""The metrics of a classifier, as one record: what is reported of it. `scores` has the formulas.
 
-`evaluate.load` would fetch its metrics from the Hub at run time; these are the
-same numbers, offline.
+`evaluate.load` would fetch its metrics from the Hub at run time; these are the same numbers,
+offline.
 """
 
 from __future__ import annotations

@@ -56,12 +56,12 @@ def mean_of_rows(values: npt.ArrayLike) -> RowStatistic:
 
 
 def accuracy_of_rows(truth: IntArray, predicted: IntArray) -> RowStatistic:
-    """Return the accuracy; arguments as in `evaluation.scores`, so for multi-label all labels."""
+    """Return the accuracy; arguments as in `scores`, so for multi-label all labels."""
     return mean_of_rows(right_rows(truth, predicted))
 
 
 def macro_f1_of_rows(truth: IntArray, predicted: IntArray, classes: int) -> RowStatistic:
-    """Return the macro F1, as `evaluation.scores.macro` has it.
+    """Return the macro F1, as `scores.macro` has it.
 
     Args:
         truth: class numbers `[n]`; multi-label: 0 or 1, `[n, k]`.
@@ -83,7 +83,7 @@ def macro_f1_of_rows(truth: IntArray, predicted: IntArray, classes: int) -> RowS
 
 
 def mcc_of_rows(truth: IntArray, predicted: IntArray, classes: int) -> RowStatistic:
-    """Return Matthews' correlation coefficient, as `evaluation.scores.mcc` has it."""
+    """Return Matthews' correlation coefficient, as `scores.mcc` has it."""
     members, guesses = one_hot(truth, classes), one_hot(predicted, classes)
     rows = np.concatenate([members & guesses, members, guesses], axis=1).astype(np.float64)
     count, each_label = len(rows), truth.ndim == 2

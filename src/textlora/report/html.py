@@ -1,4 +1,7 @@
-"""The report: one HTML page that needs no network and no script."""
+"""The report: one HTML page that needs no network and no script.
+
+`outline` says which sections it has; each is a file in `templates/sections/`.
+"""
 
 from __future__ import annotations
 

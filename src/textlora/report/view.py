@@ -86,7 +86,7 @@ class Finding:
     """One thing about the data that a person should know.
 
     Args:
-        kind: what it is about, one of `inspection.records.KINDS`.
+        kind: what it is about, one of `inspection.findings.KINDS`.
         severity: how much it matters.
         count: rows (or labels, or classes) that it concerns.
         message: what it is, as a sentence.

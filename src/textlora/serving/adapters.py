@@ -16,8 +16,8 @@ from textlora.data.rows import readable_texts
 from textlora.data.tokenizing import Tokenization, TokenizedTexts
 from textlora.data.truncation import Truncation
 from textlora.errors import ConfigError, ModelError, TextloraError
+from textlora.inference.logits import Logits, score
 from textlora.inference.predictor import Predictor, adapter_folder, load_tokenizer, trained_with
-from textlora.inference.scoring import Logits, score
 from textlora.model.backends import UnsupportedError, shared_base
 from textlora.model.backends.plain import TokenIds
 from textlora.model.encoders import Backbone

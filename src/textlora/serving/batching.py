@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from textlora.inference.scoring import Logits
+from textlora.inference.logits import Logits
 from textlora.model.backends.plain import TokenIds
 from textlora.serving.adapters import Engine
 from textlora.serving.schemas import RefusedError

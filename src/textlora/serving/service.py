@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from textlora.errors import DataError
+from textlora.inference.logits import Logits, pool_logits
 from textlora.inference.predictor import Prediction, Probabilities, answer, probabilities_of
-from textlora.inference.scoring import Logits, pool_logits
 from textlora.model.spec import ClassifierSpec
 from textlora.serving import LOGGER, ServingSettings
 from textlora.serving.adapters import Registry, ServedAdapter, Side

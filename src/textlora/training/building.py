@@ -16,8 +16,8 @@ from textlora.data.loading import Part, Parts
 from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.errors import ConfigError
 from textlora.files import cache_dir
+from textlora.inference.logits import FrozenStates
 from textlora.inference.predictor import Predictor
-from textlora.inference.scoring import FrozenStates
 from textlora.metrics.decisions import check_rule
 from textlora.model.adapters import (
     ParameterCount,

@@ -18,8 +18,8 @@ from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import MissingExtraError
 from textlora.inference.evaluating import metrics_of
 from textlora.inference.explaining import explain_many, require_captum
+from textlora.inference.logits import Logits
 from textlora.inference.predictor import Predictor, Probabilities
-from textlora.inference.scoring import Logits
 from textlora.metrics.calibration import Calibration
 from textlora.metrics.classification import ClassificationMetrics
 from textlora.metrics.comparison import Predictions

@@ -12,8 +12,8 @@ from torch import Tensor
 from textlora.config import SettledConfig, SettledEvaluation, SettledTraining
 from textlora.data.labels import Targets
 from textlora.inference.evaluating import metrics_of
+from textlora.inference.logits import Logits
 from textlora.inference.predictor import Predictor
-from textlora.inference.scoring import Logits
 from textlora.metrics.calibration import Calibration, calibrate
 from textlora.metrics.classification import ClassificationMetrics
 from textlora.metrics.decisions import choose_decision

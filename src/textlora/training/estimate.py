@@ -17,8 +17,8 @@ from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import ConfigError
-from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, length_batches, score
-from textlora.inspection.corpus import Estimate
+from textlora.inference.logits import DEFAULT_TOKEN_BUDGET, length_batches, score
+from textlora.inspection.findings import Estimate
 from textlora.model.backends import Forward, TokenSequences
 from textlora.training.building import Classifier, Prepared, prepare
 from textlora.training.deciding import validation_metrics

@@ -19,8 +19,8 @@ from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import storage_errors
 from textlora.files import cache_dir
+from textlora.inference.logits import DEFAULT_TOKEN_BUDGET, Logits, length_batches
 from textlora.inference.predictor import Predictor
-from textlora.inference.scoring import DEFAULT_TOKEN_BUDGET, Logits, length_batches
 from textlora.metrics.records import EpochRecord
 from textlora.metrics.statistics import Metric
 from textlora.model.backends import Forward, TokenSequences

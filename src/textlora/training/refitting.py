@@ -12,8 +12,8 @@ from transformers import TrainerCallback
 
 from textlora.config import RunConfig, SettledConfig
 from textlora.data.loading import Parts
+from textlora.inference.logits import score_texts
 from textlora.inference.predictor import Predictor, Probabilities
-from textlora.inference.scoring import score_texts
 from textlora.metrics.scores import FloatArray
 from textlora.model.backends import Forward, prefix_of
 from textlora.training.building import Classifier, prepare

@@ -12,8 +12,8 @@ from textlora.data.loading import Parts, load_parts
 from textlora.errors import ConfigError, RunError, storage_errors
 from textlora.files import RunFolder, SeedsFolder, write_json
 from textlora.inference.evaluating import FinishedRun
+from textlora.inference.logits import FrozenStates
 from textlora.inference.predictor import Predictor
-from textlora.inference.scoring import FrozenStates
 from textlora.metrics.comparison import Contender, best_baseline
 from textlora.recipes import load_recipe
 from textlora.report.comparisons import Repetitions, repetitions

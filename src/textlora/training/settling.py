@@ -27,7 +27,7 @@ from textlora.data.tables import TextTable
 from textlora.data.tokenizing import TokenizedTexts, tokenize
 from textlora.data.truncation import Side, Truncation
 from textlora.files import cache_dir
-from textlora.inference.scoring import FrozenStates
+from textlora.inference.logits import FrozenStates
 from textlora.metrics.scores import FloatArray
 from textlora.model.encoders import Backbone, resolve_max_length
 from textlora.report.progress import progress_bar

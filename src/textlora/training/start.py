@@ -22,8 +22,8 @@ from textlora.baselines.logistic import regression_layer
 from textlora.config import SettledConfig
 from textlora.data.labels import Targets
 from textlora.data.loading import Weights
+from textlora.inference.logits import FrozenStates
 from textlora.inference.predictor import Predictor
-from textlora.inference.scoring import FrozenStates
 from textlora.metrics.scores import FloatArray
 from textlora.metrics.statistics import Metric
 from textlora.model.heads import HeadSpec, classification_loss

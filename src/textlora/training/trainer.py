@@ -32,8 +32,8 @@ from textlora.data.labels import Targets
 from textlora.data.loading import Weights
 from textlora.data.splitting import Indices
 from textlora.errors import RunError, storage_errors
+from textlora.inference.logits import Offsets, WindowPooling, score_texts
 from textlora.inference.predictor import Predictor
-from textlora.inference.scoring import Offsets, WindowPooling, score_texts
 from textlora.metrics.records import EpochRecord
 from textlora.metrics.scores import FloatArray
 from textlora.model.adapters import save_adapter

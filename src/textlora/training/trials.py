@@ -25,8 +25,8 @@ from textlora.config import SettledConfig
 from textlora.data.loading import Part, Parts
 from textlora.data.splitting import Indices, random_subset
 from textlora.data.tokenizing import TokenizedTexts
+from textlora.inference.logits import FrozenStates
 from textlora.inference.predictor import Predictor
-from textlora.inference.scoring import FrozenStates
 from textlora.model.backends import Forward
 from textlora.training.start import put_weights, trained_weights
 from textlora.training.trainer import LabelledSequences, run_trainer

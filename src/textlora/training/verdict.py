@@ -27,8 +27,8 @@ from textlora.data.loading import Parts
 from textlora.data.tokenizing import TokenizedTexts
 from textlora.errors import storage_errors
 from textlora.files import cache_dir
+from textlora.inference.logits import FrozenStates
 from textlora.inference.predictor import Predictor
-from textlora.inference.scoring import FrozenStates
 from textlora.metrics.comparison import Contender, JudgedPart, Predictions
 from textlora.metrics.decisions import choose_decision
 from textlora.metrics.scores import FloatArray

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from textlora.inference.scoring import length_batches, score
+from textlora.inference.logits import length_batches, score
 from textlora.model.backends.plain import PlainForward
 
 settings.register_profile("textlora", deadline=None)
