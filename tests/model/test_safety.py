@@ -235,7 +235,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "trust_remote_code of the adapter": (
         edited(CONFIG, trust_remote_code=True),
-        "'trust_remote_code' is unknown",
+        "'trust_remote_code' is not supported",
     ),
     "trust_remote_code of the classifier": (
         edited(SPEC, trust_remote_code=True),
@@ -322,7 +322,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     # --- settings that PEFT knows and textlora does not
     "another method": (edited(CONFIG, peft_type="XLORA"), "'peft_type' is"),
     "another task": (edited(CONFIG, task_type="CAUSAL_LM"), "'task_type' is"),
-    "an unknown setting": (edited(CONFIG, run_this="x"), "'run_this' is unknown"),
+    "an unknown setting": (edited(CONFIG, run_this="x"), "'run_this' is not supported"),
     "an initialisation with a pass": (edited(CONFIG, init_lora_weights="eva"), "'init_lora_w"),
     "a regular expression": (edited(CONFIG, target_modules="(a+)+$"), "'target_modules' is"),
     "an expression in a list": (edited(CONFIG, target_modules=["(a+)+$"]), "'target_modules' is"),
@@ -569,8 +569,8 @@ def test_every_description_that_is_written_is_taken(spec: ClassifierSpec, tmp_pa
         (spec_part("decision", thresholds=["0.5"]), "'decision' is .* it should be a valid number"),
         (text(SPEC, '{"format": 1}'), "'backbone' is missing, so the file is damaged"),
         (edited(CONFIG, layers_to_transform=[3, -1]), r"is \[3, -1\]; '1' it should be greater"),
-        (edited(CONFIG, eva_config={"rho": 2}), "'eva_config' is unknown"),
-        (edited(CONFIG, target_parameters=["a"]), "'target_parameters' is unknown"),
+        (edited(CONFIG, eva_config={"rho": 2}), "'eva_config' is not supported"),
+        (edited(CONFIG, target_parameters=["a"]), "'target_parameters' is not supported"),
     ],
 )
 def test_the_message_names_the_file_the_key_and_what_is_wrong(

@@ -16,8 +16,8 @@ from serving.test_app import TEXT
 from textlora.config import ComputeConfig
 from textlora.errors import MissingExtraError
 from textlora.inference.explaining import explain
-from textlora.inference.predicting import load_untrained
 from textlora.inference.predictor import Predictor
+from textlora.inference.untrained import load_untrained
 from textlora.serving import explaining
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from textlora.data.cleaning import strip_html
-from textlora.data.tables import Label, ReadOptions, RejectedRow, TextTable, shortened, shown
+from textlora.data.tables import Label, ReadOptions, RejectedRow, TextTable, shown
 from textlora.errors import DataError
 
 MAX_TEXT_BYTES = 1_000_000
@@ -203,10 +203,6 @@ def read_label_cell(value: object, separator: str | None, untyped: bool) -> Labe
             return tuple(sorted(names))
     label = _one_label(value, untyped)
     return label if separator is None else (str(label),)
-
-
-def _clipped(value: object) -> str:
-    return shortened(shown(value), 41)
 
 
 def is_missing(value: object) -> bool:

@@ -1,9 +1,8 @@
 """The fast encoder: packed sequences, low precision, hand-written backward.
 
 Knows tensors and nothing else: no settings, no PEFT, no file names. The readable
-reference is the Transformers forward; this package computes the same function
-and can be removed together with what binds it (`fast.py`, `frozen_layers.py` and
-`multi_lora.py` in `model/backends/`).
+reference is the Transformers forward; this package computes the same function and
+can be removed: `model/backends/`, which alone imports it, then takes the plain path.
 
     packing        sequences without padding
     weights        what the encoder is made of; frozen products, laid out for the processor

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from textlora.errors import ConfigError
 from textlora.metrics.records import Record
 from textlora.metrics.scores import FloatArray, IntArray, probability_of, ratio
 
 Counts = npt.NDArray[Any]
+Bounded = Annotated[float, Field(ge=-1e12, le=1e12)]
+"""A threshold or a cost: sums of them stay finite."""
 Score = Callable[[Counts, Counts, Counts, Counts], FloatArray]
 
 
@@ -177,8 +180,8 @@ class Decision(Record):
         min_confidence: answers less sure than this are "unsure"; None: every text is answered.
     """
 
-    thresholds: tuple[float, ...] | None = None
-    costs: tuple[tuple[float, ...], ...] | None = None
+    thresholds: tuple[Bounded, ...] | None = None
+    costs: tuple[tuple[Bounded, ...], ...] | None = None
     min_confidence: float | None = None
 
     def labels(self, probabilities: npt.ArrayLike, multi_label: bool = False) -> IntArray:

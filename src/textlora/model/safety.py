@@ -281,7 +281,7 @@ def read_peft_settings(path: Path) -> dict[str, Any]:
     validated(_PEFT_SETTINGS, known, path)
     for name, value in values.items():
         if name not in known and value not in _UNSET:
-            refuse(path, f"the setting {short(name)} is unknown, so the file is damaged or newer")
+            refuse(path, f"the setting {short(name)} is not supported: textlora never writes it")
     return known
 
 

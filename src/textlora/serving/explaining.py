@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from textlora.config import Precision
 from textlora.errors import ConfigError, DataError, MissingExtraError, TextloraError
 from textlora.inference.explaining import explain, require_captum
-from textlora.inference.predicting import load_untrained
 from textlora.inference.predictor import Predictor, trained_with
+from textlora.inference.untrained import load_untrained
 from textlora.metrics.mistakes import Explanation, Span, Word
 from textlora.report.attributions import quality_in_words, shortened
 from textlora.serving import LOGGER

@@ -126,7 +126,8 @@ def fit(
     console = console or Console(quiet=True)
     if checkpoints_folder is None:
         with tempfile.TemporaryDirectory() as folder:
-            return fit(prepared, console, checkpoints_folder=Path(folder) / "checkpoints")
+            place = Path(folder) / "checkpoints"
+            return fit(prepared, console, checkpoints_folder=place, on_settings=on_settings)
     started = time.perf_counter()
     predictor, plain = prepared.classifier.predictor, prepared
     fresh = trained_weights(predictor.model)

@@ -362,14 +362,22 @@ def run_trainer(
         _trainer(
             predictor, forward, config, train, validation, place, list(callbacks), order
         ) as trainer,
-        storage_errors(f"writing a checkpoint to {place}"),
-        checkpoints.only_plain_values(),
+        _writing_checkpoints(place, validation is not None),
     ):
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     predictor.model.eval()
     records = [record_of(entry) for entry in trainer.state.log_history if "eval_loss" in entry]
     best = trainer.state.best_global_step
     return [replace(record, best=record.step == best) for record in records]
+
+
+@contextmanager
+def _writing_checkpoints(folder: Path, any_are_written: bool) -> Iterator[None]:
+    if not any_are_written:
+        yield
+        return
+    with storage_errors(f"writing a checkpoint to {folder}"), checkpoints.only_plain_values():
+        yield
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -95,8 +96,6 @@ class FullFineTuning:
             StorageError: there is no room for a checkpoint.
             RunError: the training diverged.
         """
-        with storage_errors(f"writing a checkpoint to {self.scratch}"):
-            self.scratch.mkdir(parents=True, exist_ok=True)
         self._train(self.config, train, validation)
 
     def refit(self, rows: LabelledTexts) -> None:
@@ -114,14 +113,18 @@ class FullFineTuning:
         self._predictor = Predictor(base.model, self.tokenizer, spec, self.forward)
         metric = judging_metric(config.training.metric_for_best_model, several)
         progress = ProgressCallback(self.console, metric=metric, multi_label=several)
-        with tempfile.TemporaryDirectory(dir=self.scratch) as folder, progress.bar:
+        with (
+            storage_errors(f"writing a checkpoint to {self.scratch}"),
+            _scratch_in(self.scratch) as folder,
+            progress.bar,
+        ):
             history = run_trainer(
                 self._predictor,
                 self.forward,
                 config,
                 LabelledSequences.of(train),
                 None if validation is None else LabelledSequences.of(validation),
-                folder=Path(folder),
+                folder=folder,
                 callbacks=[progress],
             )
         if history:
@@ -137,6 +140,13 @@ class FullFineTuning:
     def size_bytes(self) -> int:
         """The whole model: nothing of the encoder stays as it was."""
         return parameter_bytes(list(self._predictor.model.parameters()))
+
+
+@contextmanager
+def _scratch_in(parent: Path) -> Iterator[Path]:
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
+        yield Path(folder)
 
 
 def parameter_bytes(parameters: Sequence[nn.Parameter]) -> int:

@@ -174,20 +174,38 @@ class TextFile:
         )
 
     def _undecodable(self, codec: str) -> DataError:
-        content = self.path.read_bytes()
-        try:
-            content.decode(codec)
-        except UnicodeDecodeError as error:
-            # utf-8-sig counts from behind the byte order mark.
-            offset = len(content) - len(error.object) + error.start
-        likely = _likely(content)
-        aside = "" if self.tolerant else ", or set such rows aside with --on-bad-rows skip"
+        """Say which byte does not decode; the file is read again, a block at a time."""
+        decoder = codecs.getincrementaldecoder(codec)()
+        read = line_breaks = 0
+        with self.path.open("rb") as file:
+            while True:
+                block = file.read(_START)
+                read += len(block)
+                try:
+                    decoder.decode(block, final=not block)
+                except UnicodeDecodeError as error:
+                    # What is decoded may begin in the block before, or behind a byte order mark.
+                    offset, wrong = (
+                        read - len(error.object) + error.start,
+                        error.object[error.start],
+                    )
+                    break
+                if not block:  # it has changed since
+                    return DataError("the file has changed while it was read.", source=self.name)
+                line_breaks += block.count(b"\n")
+            file.seek(read - len(block))
+            line_breaks += file.read(max(0, offset - file.tell())).count(b"\n")
+        if codec.startswith(("utf-16", "utf-32")):
+            remedy = f"The file is damaged there, or not {self.encoding}: save it anew as UTF-8."
+        else:
+            likely = _likely(block)
+            aside = "" if self.tolerant else ", or set such rows aside with --on-bad-rows skip"
+            remedy = f"The file looks like {likely}: give --encoding {likely}{aside}."
         return DataError(
-            f"byte 0x{content[offset]:02X} (byte {offset + 1} of the file) is not valid "
-            f"{self.encoding}.",
+            f"byte 0x{wrong:02X} (byte {offset + 1} of the file) is not valid {self.encoding}.",
             source=self.name,
-            line=content.count(b"\n", 0, offset) + 1,
-            remedy=f"The file looks like {likely}: give --encoding {likely}{aside}.",
+            line=line_breaks + 1,
+            remedy=remedy,
         )
 
 
