@@ -43,7 +43,12 @@ with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
 
 
 @pytest.mark.parametrize(
-    "code", ["import textlora", "import textlora.cli", "import textlora.recipes", HELP]
+    "code",
+    [
+        *("import textlora", "import textlora.cli", "import textlora.recipes", HELP),
+        # A file that is not there is named before a model is loaded.
+        "import textlora.inference.predicting",
+    ],
 )
 def test_what_answers_at_once_imports_nothing_heavy(code: str) -> None:
     check = f"{code}\nimport sys; print([m for m in ('torch', 'transformers', 'pandas', 'sklearn') "

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from textlora.data import ReadOptions, read_table
+from textlora.data.formats import text
 from textlora.errors import DataError
 
 Write = Callable[..., Path]
@@ -62,6 +63,28 @@ def test_truncated_utf16_is_an_error_even_when_skipping(write: Write) -> None:
     options = ReadOptions(encoding="utf-16-le", on_bad_rows="skip")
     with pytest.raises(DataError, match="not valid utf-16-le"):
         read_table(write("r.csv", content), options)
+
+
+@pytest.mark.parametrize("start", [4, 64, 1_000_000])
+def test_a_bad_byte_is_found_block_by_block(
+    write: Write, start: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the size of the blocks, and with a character of several bytes across two."""
+    monkeypatch.setattr(text, "_START", start)
+    good = "\ufeff" + ROWS + "größer, länger,1\n" * 40
+    content = good.encode() + b"caf\xe9,1\n" + b"fine,0\n" * 30
+    with pytest.raises(DataError) as caught:
+        read_table(write("r.csv", content), ReadOptions())
+    assert caught.value.line == good.count("\n") + 1
+    assert f"byte {len(good.encode()) + 4} of the file" in str(caught.value)
+
+
+def test_a_damaged_utf16_file_is_not_called_another_encoding(write: Write) -> None:
+    content = (ROWS * 3).encode("utf-16") + b"\x00\xd8" + ROWS.encode("utf-16-le")
+    with pytest.raises(DataError) as caught:
+        read_table(write("r.csv", content), ReadOptions(encoding="utf-16"))
+    assert caught.value.line == 10
+    assert caught.value.remedy.startswith("The file is damaged there, or not utf-16")
 
 
 @pytest.mark.parametrize("content", ["", "\n \n", "\ufeff"])
