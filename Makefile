@@ -40,12 +40,15 @@ demo: $(VENV)/.installed-bundled,explain
 	$(BIN)/textlora demo
 
 # One process a core, of one thread each: threads of several would wait for each other.
+# Files in their order: by the number of tests, the longest of all (one test) would come last.
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/.installed-test
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile -m "not slow" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q $(PARALLEL) -m "not slow" $(ARGS)
 
 # What it finds is printed with the line that replays it.
 fuzz: $(VENV)/.installed-test
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile -m "hypothesis and not slow" \
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q $(PARALLEL) -m "hypothesis and not slow" \
 		--hypothesis-profile=fuzz $(ARGS)
 
 check: $(VENV)/.installed-dev
