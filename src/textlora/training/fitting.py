@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -105,29 +104,23 @@ class Fitted:
 
 def fit(
     prepared: Prepared,
-    console: Console | None = None,
+    console: Console,
     *,
-    checkpoints_folder: Path | None = None,
+    checkpoints_folder: Path,
     on_settings: Callable[[SettledConfig], None] = lambda config: None,
 ) -> Fitted:
     """Train: from the regression, with a second try if need be, and once more on all rows.
 
     Args:
         prepared: the classifier and its data, validation rows among them.
-        console: where progress is shown; None for silence.
-        checkpoints_folder: where checkpoints are kept, and gone on from where there are sound ones;
-            None: into a temporary folder.
+        console: where progress is shown.
+        checkpoints_folder: where checkpoints are kept, and gone on from where there are sound ones.
         on_settings: told of the settings of a second try, before it begins.
 
     Raises:
         RunError: the training diverged.
         StorageError: there is no room for a checkpoint.
     """
-    console = console or Console(quiet=True)
-    if checkpoints_folder is None:
-        with tempfile.TemporaryDirectory() as folder:
-            place = Path(folder) / "checkpoints"
-            return fit(prepared, console, checkpoints_folder=place, on_settings=on_settings)
     started = time.perf_counter()
     predictor, plain = prepared.classifier.predictor, prepared
     fresh = trained_weights(predictor.model)

@@ -6,7 +6,7 @@ import math
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -357,37 +357,22 @@ def run_trainer(
         StorageError: there is no room for a checkpoint.
         ConfigError: a class weight names no class.
     """
+    # The Trainer makes its folder, though without rows to validate on it writes nothing there.
     with (
-        _folder_for(folder) as place,
+        nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory() as place,
         _trainer(
-            predictor, forward, config, train, validation, place, list(callbacks), order
+            predictor, forward, config, train, validation, Path(place), list(callbacks), order
         ) as trainer,
-        _writing_checkpoints(place, validation is not None),
+        storage_errors(f"writing a checkpoint to {place}")
+        if validation is not None
+        else nullcontext(),
+        checkpoints.only_plain_values(),
     ):
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     predictor.model.eval()
     records = [record_of(entry) for entry in trainer.state.log_history if "eval_loss" in entry]
     best = trainer.state.best_global_step
     return [replace(record, best=record.step == best) for record in records]
-
-
-@contextmanager
-def _writing_checkpoints(folder: Path, any_are_written: bool) -> Iterator[None]:
-    if not any_are_written:
-        yield
-        return
-    with storage_errors(f"writing a checkpoint to {folder}"), checkpoints.only_plain_values():
-        yield
-
-
-@contextmanager
-def _folder_for(folder: Path | None) -> Iterator[Path]:
-    # The Trainer makes its folder, though nothing may be written into it.
-    if folder is not None:
-        yield folder
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        yield Path(scratch)
 
 
 @contextmanager
