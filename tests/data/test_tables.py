@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from textlora.data.tables import RejectedRow, TextTable, shown, write_rejected
+from textlora.data.tables import RejectedRow, TextTable, csv_text, shown, write_rejected
 from textlora.errors import StorageError
 
 
@@ -51,3 +54,9 @@ def test_shown_is_encodable_and_short() -> None:
     assert shown("a\udce9").encode("utf-8") == b"a\\udce9"
     assert len(shown("x" * 2_000_000)) == 1_001
     assert shown(None) == ""
+
+
+@given(st.lists(st.lists(st.text("a\"',;\r\n é", max_size=6), min_size=2, max_size=3), max_size=4))
+def test_every_text_comes_back_from_our_csv(rows: list[list[str]]) -> None:
+    written = io.StringIO(csv_text(rows), newline="")
+    assert list(csv.reader(written, strict=True)) == rows

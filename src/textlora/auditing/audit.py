@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -30,7 +28,7 @@ from textlora.config import RunConfig
 from textlora.data.labels import LabelSet, Targets
 from textlora.data.loading import Part, Parts, load_parts
 from textlora.data.splitting import Indices, text_groups
-from textlora.data.tables import write_rejected
+from textlora.data.tables import csv_text, write_rejected
 from textlora.errors import ConfigError, DataError
 from textlora.files import check_free, whole_folder, write_json, write_text
 from textlora.metrics.classification import ClassificationMetrics, classification_metrics
@@ -314,20 +312,17 @@ def write_rows_and_settings(folder: Path, parts: Parts, config: RunConfig) -> No
 
 
 def _out_of_fold_csv(done: Audit) -> str:
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
     names = [f"probability_{name}" for name in done.labels.names]
-    writer.writerow(["line", "fold", "given_label", *names, "label_quality", "flagged"])
     flags = np.where(done.issues.flagged, "yes", "no")
-    for row, line in enumerate(done.part.table.lines):
-        writer.writerow(
-            [
-                line,
-                int(done.folds[row]) + 1,
-                label_text(done.labels, done.part.targets[row]),
-                *(f"{value:.4f}" for value in done.probabilities[row]),
-                f"{done.issues.quality[row]:.4f}",
-                flags[row],
-            ]
-        )
-    return buffer.getvalue()
+    rows = (
+        [
+            line,
+            int(done.folds[row]) + 1,
+            label_text(done.labels, done.part.targets[row]),
+            *(f"{value:.4f}" for value in done.probabilities[row]),
+            f"{done.issues.quality[row]:.4f}",
+            flags[row],
+        ]
+        for row, line in enumerate(done.part.table.lines)
+    )
+    return csv_text([["line", "fold", "given_label", *names, "label_quality", "flagged"], *rows])

@@ -9,9 +9,7 @@ Dataset Labels, JAIR 70 (2021).
 
 from __future__ import annotations
 
-import csv
 import importlib.util
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -25,6 +23,7 @@ from textlora.baselines.logistic import fit_logistic
 from textlora.data.labels import LabelSet, Targets
 from textlora.data.loading import Part
 from textlora.data.splitting import Indices
+from textlora.data.tables import csv_text
 from textlora.errors import MissingExtraError
 from textlora.files import write_text
 from textlora.metrics.decisions import predicted_labels
@@ -181,13 +180,9 @@ def write_suspects(suspects: Sequence[Suspect], path: Path) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([field.name for field in fields(Suspect)])
-    for suspect in suspects:
-        values = asdict(suspect)
-        values["flagged"] = "yes" if suspect.flagged else "no"
-        writer.writerow(
-            f"{value:.4f}" if isinstance(value, float) else value for value in values.values()
-        )
-    write_text(path, buffer.getvalue())
+    rows = [
+        {**asdict(suspect), "flagged": "yes" if suspect.flagged else "no"}.values()
+        for suspect in suspects
+    ]
+    cells = ([f"{one:.4f}" if isinstance(one, float) else one for one in row] for row in rows)
+    write_text(path, csv_text([[field.name for field in fields(Suspect)], *cells]))

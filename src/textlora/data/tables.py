@@ -146,6 +146,11 @@ def csv_line(cells: Iterable[object], delimiter: str = ",") -> str:
     return line.getvalue().removesuffix("\r\n")
 
 
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Return rows as the text of a CSV file of ours: commas, and line feeds."""
+    return "".join(csv_line(row) + "\n" for row in rows)
+
+
 def write_rejected(rows: Sequence[RejectedRow], path: Path) -> None:
     """Write the rows set aside as CSV: source, line, column, reason, text.
 
@@ -157,7 +162,7 @@ def write_rejected(rows: Sequence[RejectedRow], path: Path) -> None:
         StorageError: it cannot be written.
     """
     cells = [(row.source, row.line, row.column or "", row.reason, row.text) for row in rows]
-    write_text(path, "".join(csv_line(row) + "\n" for row in [_REJECTED_HEADER, *cells]))
+    write_text(path, csv_text([_REJECTED_HEADER, *cells]))
 
 
 TEXT_NAMES = ("text", "sentence", "review", "content")

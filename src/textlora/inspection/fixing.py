@@ -9,7 +9,7 @@ from typing import Any
 
 from textlora.config import DataConfig
 from textlora.data.sources import Place, options_of
-from textlora.data.tables import Label, csv_line, shown
+from textlora.data.tables import Label, csv_text, shown
 from textlora.files import whole_folder
 from textlora.inspection.copies import respelled
 from textlora.inspection.corpus import Corpus, Files
@@ -203,4 +203,4 @@ def relabelled(cell: Any, spelling: Mapping[Label, Label], separator: str | None
 
 def _dropped_csv(rows: Sequence[Dropped]) -> str:
     cells = [(row.part, row.source, row.line, row.reason, row.text) for row in rows]
-    return "".join(csv_line(row) + "\n" for row in [_DROPPED_HEADER, *cells])
+    return csv_text([_DROPPED_HEADER, *cells])

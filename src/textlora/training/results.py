@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import platform
@@ -19,7 +17,7 @@ from peft import PeftModel
 
 from textlora.config import SettledConfig
 from textlora.data.loading import Parts
-from textlora.data.tables import write_rejected
+from textlora.data.tables import csv_text, write_rejected
 from textlora.errors import storage_errors
 from textlora.files import RunFolder, write_json, write_text
 from textlora.inference.predictor import Predictor
@@ -178,22 +176,19 @@ def write_adapter(run: TrainedRun, untrained: UntrainedAdapter) -> None:
 def predictions_csv(results: Mapping[str, PartResult], predictor: Predictor) -> str:
     """Return every evaluated row: part, text, true and predicted label, a probability per class."""
     names = predictor.spec.label_names
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    header = [f"probability_{name}" for name in names]
-    writer.writerow(["part", "text", "true", "predicted", *header])
-    for part, result in results.items():
-        for row, text in enumerate(result.part.table.texts):
-            writer.writerow(
-                [
-                    part,
-                    text,
-                    shown(result.part.targets[row], names),
-                    shown(result.predictions.predicted[row], names),
-                    *(f"{value:.6f}" for value in result.probabilities[row]),
-                ]
-            )
-    return file.getvalue()
+    header = ["part", "text", "true", "predicted", *(f"probability_{name}" for name in names)]
+    rows = (
+        [
+            part,
+            text,
+            shown(result.part.targets[row], names),
+            shown(result.predictions.predicted[row], names),
+            *(f"{value:.6f}" for value in result.probabilities[row]),
+        ]
+        for part, result in results.items()
+        for row, text in enumerate(result.part.table.texts)
+    )
+    return csv_text([header, *rows])
 
 
 def _metrics(run: TrainedRun) -> dict[str, Any]:
